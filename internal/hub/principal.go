@@ -1,0 +1,77 @@
+package hub
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// The scopes that a token may carry.
+const (
+	ScopePublish = "publish"
+	ScopeOps     = "ops"
+)
+
+// Principal is who is asking, as its token says. Treat it as immutable.
+type Principal struct {
+	Admin    string
+	Name     string
+	Malls    []string
+	Partners []string
+	Roles    []string
+	Scopes   []string
+	// Expires is when the rights end; a zero time never comes.
+	Expires time.Time
+}
+
+// Streams returns the streams the person reads: all, its own, its malls', its
+// partners', each once, in that order.
+func (p *Principal) Streams() []Stream {
+	streams := make([]Stream, 0, 2+len(p.Malls)+len(p.Partners))
+	streams = append(streams, All, AdminStream(p.Admin))
+	for _, mall := range p.Malls {
+		streams = appendNew(streams, MallStream(mall))
+	}
+	for _, partner := range p.Partners {
+		streams = appendNew(streams, PartnerStream(partner))
+	}
+	return streams
+}
+
+func appendNew(streams []Stream, s Stream) []Stream {
+	if slices.Contains(streams, s) {
+		return streams
+	}
+	return append(streams, s)
+}
+
+// CanRead reports whether the person may read the stream.
+func (p *Principal) CanRead(s Stream) bool {
+	switch s.Kind() {
+	case KindAll:
+		return s == All
+	case KindAdmin:
+		return s.Key() == p.Admin
+	case KindMall:
+		return slices.Contains(p.Malls, s.Key())
+	case KindPartner:
+		return slices.Contains(p.Partners, s.Key())
+	}
+	return false
+}
+
+// CanPublish reports whether the person may publish to the target: the scope
+// "publish" gives all targets, "publish:<stream>" one.
+func (p *Principal) CanPublish(target Stream) bool {
+	return p.HasScope(ScopePublish) || p.HasScope(ScopePublish+":"+string(target))
+}
+
+// HasScope reports whether the token carries exactly this scope.
+func (p *Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes, scope) }
+
+// PublishesSome reports whether the person may publish to any target at all.
+func (p *Principal) PublishesSome() bool {
+	return slices.ContainsFunc(p.Scopes, func(s string) bool {
+		return s == ScopePublish || strings.HasPrefix(s, ScopePublish+":")
+	})
+}
