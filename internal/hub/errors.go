@@ -14,6 +14,9 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrUnauthenticated means there is no principal: no token, or a bad one.
 	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrTokenExpired means that the token was good until its time was over: a
+	// new one helps. It is an ErrUnauthenticated.
+	ErrTokenExpired error = &wrapped{text: "the token has expired", kind: ErrUnauthenticated}
 	// ErrNotFound means that what was asked for does not exist.
 	ErrNotFound = errors.New("not found")
 	// ErrUnavailable means that a part (Kafka, the timeline, a shard's owner) is
@@ -24,6 +27,17 @@ var (
 // Invalidf returns an error that wraps ErrInvalid and reads as the formatted text.
 func Invalidf(format string, args ...any) error {
 	return &wrapped{text: fmt.Sprintf(format, args...), kind: ErrInvalid}
+}
+
+// Forbiddenf returns an error that wraps ErrForbidden and reads as the formatted text.
+func Forbiddenf(format string, args ...any) error {
+	return &wrapped{text: fmt.Sprintf(format, args...), kind: ErrForbidden}
+}
+
+// Unauthenticatedf returns an error that wraps ErrUnauthenticated and reads as
+// the formatted text.
+func Unauthenticatedf(format string, args ...any) error {
+	return &wrapped{text: fmt.Sprintf(format, args...), kind: ErrUnauthenticated}
 }
 
 // Unavailablef returns an error that wraps ErrUnavailable and reads as the
