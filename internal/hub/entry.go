@@ -17,6 +17,10 @@ const (
 	// Marks is a person's read marks: a record under the person's own stream
 	// that takes no seq.
 	Marks Kind = 2
+	// FirstMarks is the same, but counts only for streams on which the person has
+	// no mark yet: two devices that are first seen at once must not read for
+	// each other what came between them.
+	FirstMarks Kind = 3
 )
 
 // String returns the word that clients see.
@@ -26,6 +30,8 @@ func (k Kind) String() string {
 		return "notification"
 	case Marks:
 		return "marks"
+	case FirstMarks:
+		return "first-marks"
 	}
 	return "kind" + strconv.Itoa(int(k))
 }

@@ -1,0 +1,122 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"bongsu/internal/hub"
+)
+
+const (
+	// maxLoad is how many streams one query to the timeline wakes.
+	maxLoad = 1000
+	// loadPatience is how long one such query may take.
+	loadPatience = 10 * time.Second
+	// loadRetryMost is the longest wait between tries while the timeline is away.
+	loadRetryMost = 2 * time.Second
+)
+
+// loader wakes streams: it gathers the wishes of actors that were just started
+// and asks the timeline for many at once. It never gives a wish up; the queue is
+// as long as there are actors without a state.
+type loader struct {
+	timeline Timeline
+	log      *slog.Logger
+	metrics  *metrics
+	reply    func(*actor.PID, *loaded)
+
+	mu     sync.Mutex
+	wishes []wish
+	wake   chan struct{}
+}
+
+type wish struct {
+	request hub.LoadRequest
+	to      *actor.PID
+}
+
+// load asks for a stream's state; the actor gets it as a loaded message.
+func (l *loader) load(request hub.LoadRequest, to *actor.PID) {
+	l.mu.Lock()
+	l.wishes = append(l.wishes, wish{request, to})
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default: // the loop is awake already
+	}
+}
+
+func (l *loader) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wake:
+		}
+		for batch := l.next(); len(batch) > 0; batch = l.next() {
+			l.fulfil(ctx, batch)
+			if ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+// next takes up to maxLoad wishes off the queue.
+func (l *loader) next() []wish {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.wishes), maxLoad)
+	batch := l.wishes[:n:n]
+	if l.wishes = l.wishes[n:]; len(l.wishes) == 0 {
+		l.wishes = nil
+	}
+	return batch
+}
+
+// fulfil loads a batch, however long the timeline is away.
+func (l *loader) fulfil(ctx context.Context, batch []wish) {
+	requests := make([]hub.LoadRequest, len(batch))
+	for i := range batch {
+		requests[i] = batch[i].request
+	}
+	wait := 20 * time.Millisecond
+	for {
+		limit, cancel := context.WithTimeout(ctx, loadPatience)
+		states, err := l.timeline.Load(limit, requests)
+		cancel()
+		if err == nil {
+			l.metrics.loads.Inc()
+			for i, state := range states {
+				l.reply(batch[i].to, &loaded{state})
+			}
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		l.metrics.timelineErrors.Inc()
+		l.log.Warn("streams cannot wake: the timeline does not answer", "streams", len(batch), "err", err)
+		if !pause(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, loadRetryMost)
+	}
+}
+
+// pause waits for about d, and returns false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d/2 + rand.N(d/2+1))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

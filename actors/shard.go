@@ -1,0 +1,268 @@
+package actors
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"bongsu/internal/hub"
+)
+
+// abandonedAfter is how long the actors of a shard stay warm after its claim
+// ended. A rebalance gives most shards back within a second.
+const abandonedAfter = time.Minute
+
+// shard is one partition of the journal as this node sees it: whether it owns
+// it, how far it has handed records out, and the actors of its streams.
+type shard struct {
+	id   int32
+	host *Host
+
+	mu         sync.Mutex
+	owned      bool
+	lostAt     time.Time
+	generation int32
+	// position is the offset of the next record to hand out: every record below
+	// it has been sent to an actor. It moves under mu together with the sending,
+	// so that an actor started under mu misses no record from position on.
+	position int64
+	streams  map[hub.Stream]*activation
+
+	ledger    sync.Mutex // guards what follows; may be taken while mu is held
+	done      watermark
+	committed int64
+}
+
+// activation is one live actor and how many apply messages it was sent.
+type activation struct {
+	pid  *actor.PID
+	sent uint64
+}
+
+// Own begins a claim of a shard: its records follow from offset from on. Actors
+// that are further than from stay, and records they have are skipped; if
+// somebody else has gone further than they, they are let go.
+func (h *Host) Own(_ context.Context, id int32, generation int32, from int64) error {
+	s := h.shards[id]
+	s.mu.Lock()
+	behind := from > s.position
+	s.mu.Unlock()
+	if behind {
+		s.drop()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if behind {
+		s.position = from
+		s.ledger.Lock()
+		s.done, s.committed = watermark{next: from}, from
+		s.ledger.Unlock()
+	}
+	s.owned, s.generation = true, generation
+	return nil
+}
+
+// Apply hands the next records of a shard to their actors, in order. next is the
+// offset after the last consumed message. It blocks while too much waits for
+// the timeline, until ctx ends.
+func (h *Host) Apply(ctx context.Context, id int32, records []hub.Record, next int64) error {
+	s := h.shards[id]
+	records = s.unseen(records)
+	for len(records) > 0 {
+		part, size := h.budget.portion(records)
+		if err := h.budget.take(ctx, size); err != nil {
+			return err
+		}
+		s.handOut(part, part[len(part)-1].Offset+1)
+		records = records[len(part):]
+	}
+	s.handOut(nil, next)
+	return nil
+}
+
+// unseen drops the records that were handed out under an earlier claim.
+func (s *shard) unseen(records []hub.Record) []hub.Record {
+	s.mu.Lock()
+	position := s.position
+	s.mu.Unlock()
+	for len(records) > 0 && records[0].Offset < position {
+		records = records[1:]
+	}
+	return records
+}
+
+// handOut sends each stream's records to its actor and moves the position. Sends
+// do not block: mailboxes are bounded by the budget that was taken.
+func (s *shard) handOut(records []hub.Record, next int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ledger.Lock()
+	for i := range records {
+		s.done.add(records[i].Offset)
+	}
+	s.done.skip(next)
+	s.ledger.Unlock()
+	for len(records) > 0 {
+		run := runOf(records)
+		records = records[len(run):]
+		a, err := s.ensure(run[0].Stream)
+		if err != nil {
+			s.refuse(run, err)
+			continue
+		}
+		a.sent++
+		s.host.system.Root.Send(a.pid, &apply{run})
+	}
+	s.position = max(s.position, next)
+}
+
+// runOf returns the records at the front that are of one stream.
+func runOf(records []hub.Record) []hub.Record {
+	n := 1
+	for n < len(records) && records[n].Stream == records[0].Stream {
+		n++
+	}
+	return records[:n:n]
+}
+
+// refuse finishes records that no actor can take: one poisonous key must not
+// hold up its shard.
+func (s *shard) refuse(records []hub.Record, err error) {
+	s.host.metrics.refused.Add(float64(len(records)))
+	s.host.log.Error("journal records of an impossible stream are passed over",
+		"shard", s.id, "offset", records[0].Offset, "records", len(records), "err", err)
+	for i := range records {
+		s.finish(records[i].Offset)
+		s.host.budget.give(sizeOf(&records[i]))
+	}
+}
+
+// Release ends a claim: it waits until what was handed out is in the timeline,
+// as far as ctx allows, and commits it. The actors stay warm for a while.
+func (h *Host) Release(ctx context.Context, id int32) {
+	s := h.shards[id]
+	s.mu.Lock()
+	s.owned, s.lostAt = false, h.now()
+	s.mu.Unlock()
+	h.writer.hurry()
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for s.unfinished() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+	}
+	h.commit()
+}
+
+// activate returns the PID of the stream's actor if this node owns the shard.
+func (s *shard) activate(stream hub.Stream) (*actor.PID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.owned {
+		return nil, hub.Unavailablef("shard %d has no owner here", s.id)
+	}
+	a, err := s.ensure(stream)
+	if err != nil {
+		return nil, err
+	}
+	return a.pid, nil
+}
+
+// ensure returns the stream's live actor, started if there is none. mu is held.
+func (s *shard) ensure(stream hub.Stream) (*activation, error) {
+	if a, ok := s.streams[stream]; ok {
+		return a, nil
+	}
+	pid, err := s.host.spawner.Spawn(stream)
+	if err != nil {
+		return nil, err
+	}
+	a := &activation{pid: pid}
+	s.streams[stream] = a
+	s.host.system.Root.Send(pid, &activate{stream: stream, shard: s, from: s.position})
+	return a, nil
+}
+
+// forget takes the actor out of the shard if it has taken every apply message
+// that was sent to it; the actor may then stop. A request that was sent to it
+// in the meantime finds nobody and is tried again.
+func (s *shard) forget(stream hub.Stream, pid *actor.PID, applied uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, ok := s.streams[stream]
+	if !ok || !a.pid.Equal(pid) || a.sent != applied {
+		return false
+	}
+	delete(s.streams, stream)
+	return true
+}
+
+// drop stops all actors of the shard. What they had not flushed is in the
+// journal, and whoever owns the shard next applies it again.
+func (s *shard) drop() {
+	s.mu.Lock()
+	streams := s.streams
+	s.streams = make(map[hub.Stream]*activation)
+	s.position = 0
+	s.mu.Unlock()
+	for _, a := range streams {
+		s.host.system.Root.Stop(a.pid)
+	}
+}
+
+// abandoned reports whether the shard's claim ended so long ago that its actors
+// need not be kept.
+func (s *shard) abandoned(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.owned && len(s.streams) > 0 && now.Sub(s.lostAt) > abandonedAfter
+}
+
+func (s *shard) isOwned() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned
+}
+
+func (s *shard) live() map[hub.Stream]*actor.PID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	live := make(map[hub.Stream]*actor.PID, len(s.streams))
+	for stream, a := range s.streams {
+		live[stream] = a.pid
+	}
+	return live
+}
+
+// finish says that the record at offset is in the timeline or needs not be.
+func (s *shard) finish(offset int64) {
+	s.ledger.Lock()
+	s.done.finish(offset)
+	s.ledger.Unlock()
+}
+
+func (s *shard) unfinished() int {
+	s.ledger.Lock()
+	defer s.ledger.Unlock()
+	return s.done.unfinished()
+}
+
+// uncommitted returns the offset that could be committed now, and whether it is
+// beyond the one that was.
+func (s *shard) uncommitted() (low int64, moved bool) {
+	s.ledger.Lock()
+	defer s.ledger.Unlock()
+	low = s.done.low()
+	return low, low > s.committed
+}
+
+func (s *shard) setCommitted(low int64) {
+	s.ledger.Lock()
+	s.committed = max(s.committed, low)
+	s.ledger.Unlock()
+}

@@ -1,0 +1,212 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bongsu/internal/hub"
+)
+
+const (
+	// maxWrite is how many items one write to the timeline carries at most.
+	maxWrite = 10_000
+	// writePatience is how long one write may take.
+	writePatience = 30 * time.Second
+	// writeRetryMost is the longest wait between tries while the timeline is away.
+	writeRetryMost = 2 * time.Second
+)
+
+// item is one journal record on its way to the timeline.
+type item struct {
+	shard   *shard
+	offset  int64
+	size    int64
+	entry   *hub.Entry     // nil for marks and for what is not stored
+	flushed *atomic.Uint64 // the entry's stream's; raised once it is stored
+	marks   []hub.Mark
+}
+
+// writer carries entries and marks to the timeline in batches, in the order in
+// which it got them, and tries until they are stored. Only then it finishes
+// their offsets.
+type writer struct {
+	timeline Timeline
+	log      *slog.Logger
+	metrics  *metrics
+	budget   *budget
+	every    time.Duration
+
+	mu      sync.Mutex
+	items   []item
+	oldest  time.Time // when the first of items came
+	writing bool
+	wake    chan struct{}
+	rush    chan struct{}
+}
+
+func newWriter(timeline Timeline, log *slog.Logger, budget *budget) *writer {
+	return &writer{
+		timeline: timeline,
+		log:      log,
+		budget:   budget,
+		every:    timeline.FlushEvery(),
+		wake:     make(chan struct{}, 1),
+		rush:     make(chan struct{}, 1),
+	}
+}
+
+// add queues items; items of one stream come in the order of their offsets. The
+// queue is bounded by the budget that the items hold.
+func (w *writer) add(items []item) {
+	w.mu.Lock()
+	if len(w.items) == 0 {
+		w.oldest = time.Now()
+	}
+	w.items = append(w.items, items...)
+	w.mu.Unlock()
+	signal(w.wake)
+}
+
+// hurry makes the writer not wait for more items before its next write.
+func (w *writer) hurry() { signal(w.rush) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (w *writer) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+		}
+		w.gather(ctx)
+		for batch := w.next(); len(batch) > 0; batch = w.next() {
+			if !w.write(ctx, batch) {
+				return
+			}
+		}
+	}
+}
+
+// gather waits as long as the store wants a batch to grow.
+func (w *writer) gather(ctx context.Context) {
+	if w.every <= 0 {
+		return
+	}
+	timer := time.NewTimer(w.every)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.rush:
+	case <-ctx.Done():
+	}
+}
+
+func (w *writer) next() []item {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.items), maxWrite)
+	batch := w.items[:n:n]
+	if w.items = w.items[n:]; len(w.items) == 0 {
+		w.items = nil
+	}
+	w.writing = n > 0
+	return batch
+}
+
+// write stores a batch, however long the timeline is away, and finishes its
+// offsets. It returns false if ctx ended first.
+func (w *writer) write(ctx context.Context, batch []item) bool {
+	entries, marks := split(batch)
+	wait := 20 * time.Millisecond
+	start := time.Now()
+	for len(entries)+len(marks) > 0 {
+		limit, cancel := context.WithTimeout(ctx, writePatience)
+		err := w.timeline.Write(limit, entries, marks)
+		cancel()
+		if err == nil {
+			w.metrics.flushSeconds.Observe(time.Since(start).Seconds())
+			w.metrics.stored.Add(float64(len(entries)))
+			break
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		w.metrics.timelineErrors.Inc()
+		w.log.Warn("entries wait: the timeline does not take them",
+			"entries", len(entries), "waiting_for", time.Since(start).Round(time.Millisecond), "err", err)
+		if !pause(ctx, wait) {
+			return false
+		}
+		wait = min(2*wait, writeRetryMost)
+	}
+	w.finish(batch)
+	return true
+}
+
+func split(batch []item) (entries []*hub.Entry, marks []hub.Mark) {
+	entries = make([]*hub.Entry, 0, len(batch))
+	for i := range batch {
+		if batch[i].entry != nil {
+			entries = append(entries, batch[i].entry)
+		}
+		marks = append(marks, batch[i].marks...)
+	}
+	return entries, marks
+}
+
+func (w *writer) finish(batch []item) {
+	size := int64(0)
+	for i := range batch {
+		it := &batch[i]
+		if it.entry != nil {
+			it.flushed.Store(it.entry.Seq)
+		}
+		it.shard.finish(it.offset)
+		size += it.size
+	}
+	w.budget.give(size)
+}
+
+// drain waits until everything that was added is stored, or ctx ends.
+func (w *writer) drain(ctx context.Context) {
+	w.hurry()
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for w.waiting() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+	}
+}
+
+// waiting returns how many items are not stored yet, at least 1 while a batch is
+// being written.
+func (w *writer) waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.writing {
+		return len(w.items) + 1
+	}
+	return len(w.items)
+}
+
+// lag returns for how long the oldest queued item has waited.
+func (w *writer) lag() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.items) == 0 {
+		return 0
+	}
+	return time.Since(w.oldest)
+}
