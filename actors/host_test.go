@@ -1,0 +1,511 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bongsu/internal/hub"
+)
+
+// memory is a Timeline in memory that can be told to be away.
+type memory struct {
+	mu      sync.Mutex
+	away    bool
+	entries map[hub.Stream]map[uint64]*hub.Entry
+	marks   map[string]map[hub.Stream]uint64
+	loads   int
+}
+
+func newMemory() *memory {
+	return &memory{entries: map[hub.Stream]map[uint64]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}}
+}
+
+func (m *memory) setAway(away bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = away
+}
+
+func (m *memory) Write(_ context.Context, entries []*hub.Entry, marks []hub.Mark) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return hub.Unavailablef("away")
+	}
+	for _, e := range entries {
+		if m.entries[e.Stream] == nil {
+			m.entries[e.Stream] = map[uint64]*hub.Entry{}
+		}
+		m.entries[e.Stream][e.Seq] = e
+	}
+	for _, k := range marks {
+		if m.marks[k.Admin] == nil {
+			m.marks[k.Admin] = map[hub.Stream]uint64{}
+		}
+		m.marks[k.Admin][k.Stream] = max(m.marks[k.Admin][k.Stream], k.Seq)
+	}
+	return nil
+}
+
+func (m *memory) sorted(stream hub.Stream) []*hub.Entry {
+	return slices.SortedFunc(maps.Values(m.entries[stream]), func(a, b *hub.Entry) int { return a.Place().Compare(b.Place()) })
+}
+
+func (m *memory) Load(_ context.Context, requests []hub.LoadRequest) ([]hub.StreamState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return nil, hub.Unavailablef("away")
+	}
+	m.loads++
+	states := make([]hub.StreamState, len(requests))
+	for i, r := range requests {
+		states[i] = storedBefore(m.sorted(r.Stream), r.Before)
+		states[i].Stream = r.Stream
+		states[i].Marks = maps.Clone(m.marks[r.Stream.Key()])
+	}
+	return states, nil
+}
+
+func (m *memory) Range(_ context.Context, stream hub.Stream, after, to uint64, limit int) ([]*hub.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []*hub.Entry
+	for _, e := range m.sorted(stream) {
+		if e.Seq > after && e.Seq <= to && len(found) < limit {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+func (m *memory) List(_ context.Context, q hub.Query) ([]*hub.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []*hub.Entry
+	for _, r := range q.Ranges {
+		for _, e := range m.sorted(r.Stream) {
+			if q.Holds(e) {
+				found = append(found, e)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *hub.Entry) int { return b.Place().Compare(a.Place()) })
+	return found[:min(len(found), q.Limit)], nil
+}
+
+func (m *memory) Prune(context.Context, time.Time) error { return nil }
+
+func (m *memory) Floors(context.Context, []hub.Stream) (map[hub.Stream]uint64, error) {
+	return nil, nil
+}
+
+func (m *memory) FlushEvery() time.Duration { return 0 }
+
+// log is a journal of one process: Append gives records to the host at once.
+type log struct {
+	mu      sync.Mutex
+	host    *Host
+	records [][]hub.Record
+	away    bool
+	commits map[int32]int64
+}
+
+func (l *log) Append(ctx context.Context, records []hub.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return hub.Unavailablef("journal away")
+	}
+	for _, r := range records {
+		id := r.Stream.Shard(int32(len(l.records)))
+		r.Offset, r.Time = int64(len(l.records[id])), int64(len(l.records[id]))
+		l.records[id] = append(l.records[id], r)
+		if err := l.host.Apply(ctx, id, []hub.Record{r}, r.Offset+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *log) Commit(next map[int32]int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.Copy(l.commits, next)
+	return nil
+}
+
+func (l *log) committed(id int32) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.commits[id]
+}
+
+// recorder is a Sink that remembers.
+type recorder struct {
+	mu      sync.Mutex
+	entries map[hub.Stream][]*hub.Entry
+	marks   map[string]map[hub.Stream]uint64
+	lost    []hub.Stream
+}
+
+func (s *recorder) Deliver(stream hub.Stream, entries []*hub.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[stream] = append(s.entries[stream], entries...)
+}
+
+func (s *recorder) Marked(admin string, marks map[hub.Stream]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marks[admin] = marks
+}
+
+func (s *recorder) Retained(hub.Stream, uint64) {}
+
+func (s *recorder) Lost(stream hub.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = append(s.lost, stream)
+}
+
+func (s *recorder) got(stream hub.Stream) []*hub.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.entries[stream])
+}
+
+// node is a host with all that it needs, in one process.
+type node struct {
+	host     *Host
+	core     *Core
+	log      *log
+	sink     *recorder
+	timeline *memory
+	system   *actor.ActorSystem
+}
+
+func (n *node) Spawn(stream hub.Stream) (*actor.PID, error) {
+	if _, err := hub.ParseStream(string(stream)); err != nil {
+		return nil, err
+	}
+	return n.system.Root.Spawn(actor.PropsFromProducer(n.host.Producer)), nil
+}
+
+func (n *node) Request(ctx context.Context, stream hub.Stream, message any) (any, error) {
+	for {
+		pid, err := n.host.Activate(stream)
+		if err != nil {
+			return nil, err
+		}
+		deadline, _ := ctx.Deadline()
+		answer, err := n.system.Root.RequestFuture(pid, message, time.Until(deadline)).Result()
+		if err == nil {
+			return answer, nil
+		}
+		if ctx.Err() != nil || !errors.Is(err, actor.ErrDeadLetter) {
+			return nil, hub.Unavailablef("%w", err)
+		}
+	}
+}
+
+const shards = 4
+
+func newNode(t *testing.T, timeline *memory, journal *log) *node {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	n := &node{
+		timeline: timeline, log: journal,
+		sink: &recorder{entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}},
+		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+			actor.WithDeadLetterRequestLogging(false)),
+	}
+	n.host = NewHost(Options{Shards: shards, Timeline: timeline, Journal: journal, Sink: n.sink, Log: quiet, Metrics: prometheus.NewRegistry()})
+	n.host.Start(n, n.system)
+	n.host.CommitTo(journal)
+	n.core = NewCore(n, timeline)
+	journal.mu.Lock()
+	journal.host = n.host
+	journal.mu.Unlock()
+	return n
+}
+
+// claim owns every shard and replays it from its committed offset.
+func (n *node) claim(t *testing.T) {
+	t.Helper()
+	n.log.mu.Lock()
+	defer n.log.mu.Unlock()
+	for id := range int32(shards) {
+		from := n.log.commits[id]
+		if err := n.host.Own(t.Context(), id, 1, from); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.host.Apply(t.Context(), id, n.log.records[id][from:], int64(len(n.log.records[id]))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func start(t *testing.T) *node {
+	t.Helper()
+	n := newNode(t, newMemory(), &log{records: make([][]hub.Record, shards), commits: map[int32]int64{}})
+	n.claim(t)
+	t.Cleanup(func() { n.host.Stop(context.Background()); n.system.Shutdown() })
+	return n
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func note(stream hub.Stream, id string) hub.Record {
+	return hub.Record{Stream: stream, Kind: hub.Notification, ID: id, Type: "NOTICE", Payload: []byte(`{"id":"` + id + `"}`)}
+}
+
+func (n *node) publish(t *testing.T, records ...hub.Record) {
+	t.Helper()
+	if err := n.log.Append(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFollowedStreamIsDeliveredStoredAndCommitted(t *testing.T) {
+	n := start(t)
+	head, err := n.core.Follow(t.Context(), "mall:1")
+	if err != nil || head.Seq != 0 {
+		t.Fatalf("Follow = %+v, %v", head, err)
+	}
+	n.publish(t, note("mall:1", "a"), note("mall:1", "b"), note("mall:1", "a"))
+	eventually(t, "both entries are delivered", func() bool { return len(n.sink.got("mall:1")) == 2 })
+	id := hub.Stream("mall:1").Shard(shards)
+	eventually(t, "the offset behind the duplicate is committed", func() bool { return n.log.committed(id) == 3 })
+}
+
+func TestPushesGoOnAndNothingIsCommittedWhileTheTimelineIsAway(t *testing.T) {
+	n := start(t)
+	if _, err := n.core.Follow(t.Context(), "mall:1"); err != nil {
+		t.Fatal(err)
+	}
+	n.timeline.setAway(true)
+	n.publish(t, note("mall:1", "a"))
+	eventually(t, "the entry is delivered", func() bool { return len(n.sink.got("mall:1")) == 1 })
+	id := hub.Stream("mall:1").Shard(shards)
+	if got := n.log.committed(id); got != 0 {
+		t.Fatalf("offset %d was committed before the timeline had the entry", got)
+	}
+	page, err := n.core.Range(t.Context(), "mall:1", 0, 10)
+	if err != nil || len(page) != 1 {
+		t.Fatalf("Range = %d entries, %v; want the one that is not stored", len(page), err)
+	}
+	n.timeline.setAway(false)
+	eventually(t, "the offset is committed", func() bool { return n.log.committed(id) == 1 })
+}
+
+func TestAPageHoldsWhatIsNotStoredYet(t *testing.T) {
+	n := start(t)
+	n.publish(t, note("all", "a"))
+	eventually(t, "a is stored", func() bool { return n.log.committed(hub.All.Shard(shards)) == 1 })
+	n.timeline.setAway(true)
+	n.publish(t, note("all", "b"))
+	page, err := n.core.List(t.Context(), hub.Query{Ranges: []hub.Range{{Stream: "all"}}, Limit: 10})
+	n.timeline.setAway(false)
+	if err != nil || len(page) != 2 || page[0].ID != "b" || page[1].ID != "a" {
+		t.Fatalf("List = %v, %v; want b, which is not stored, then a", page, err)
+	}
+}
+
+func TestARestartAfterACrashGivesTheSameNumbers(t *testing.T) {
+	n := start(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range 3000 {
+		n.publish(t, note(hub.MallStream(fmt.Sprint(rng.IntN(20))), fmt.Sprint(i-rng.IntN(2))))
+	}
+	eventually(t, "all is stored", func() bool { return n.host.writer.waiting() == 0 })
+	want := n.timeline.entries["mall:3"]
+
+	// The crash: some of what is stored was never committed.
+	crashed := &log{records: n.log.records, commits: map[int32]int64{}}
+	for id := range crashed.records {
+		crashed.commits[int32(id)] = int64(rng.IntN(len(crashed.records[id])))
+	}
+	again := newNode(t, n.timeline, crashed)
+	defer again.host.Stop(context.Background())
+	again.claim(t)
+	eventually(t, "the replay is stored", func() bool {
+		id := hub.Stream("mall:3").Shard(shards)
+		return crashed.committed(id) == int64(len(crashed.records[id]))
+	})
+	got := n.timeline.entries["mall:3"]
+	if len(got) != len(want) {
+		t.Fatalf("%d entries after the replay, %d before", len(got), len(want))
+	}
+	for seq, e := range want {
+		if got[seq].ID != e.ID || got[seq].Offset != e.Offset {
+			t.Fatalf("seq %d is %s at offset %d after the replay, and was %s at %d", seq, got[seq].ID, got[seq].Offset, e.ID, e.Offset)
+		}
+	}
+}
+
+func TestThousandsOfStreamsWakeWithAHandfulOfQueries(t *testing.T) {
+	n := start(t)
+	n.timeline.setAway(true)
+	for i := range 3000 {
+		n.publish(t, note(hub.AdminStream(fmt.Sprint(i)), "x"))
+	}
+	n.timeline.setAway(false)
+	eventually(t, "all is stored", func() bool {
+		n.timeline.mu.Lock()
+		defer n.timeline.mu.Unlock()
+		return len(n.timeline.entries) == 3000
+	})
+	if n.timeline.loads > 20 {
+		t.Errorf("3000 streams took %d queries", n.timeline.loads)
+	}
+}
+
+func TestAPersonsMarksGoThroughTheJournalAndReachItsFollowers(t *testing.T) {
+	n := start(t)
+	if _, err := n.core.Follow(t.Context(), "admin:7"); err != nil {
+		t.Fatal(err)
+	}
+	heads := []hub.Head{{Stream: "admin:7"}, {Stream: "all", Seq: 12}}
+	marks, err := n.core.Person(t.Context(), "7", heads)
+	if err != nil || marks["all"] != 12 || len(marks) != 2 {
+		t.Fatalf("Person = %v, %v", marks, err)
+	}
+	marks, err = n.core.Mark(t.Context(), "7", map[hub.Stream]uint64{"all": 20})
+	if err != nil || marks["all"] != 20 {
+		t.Fatalf("Mark = %v, %v", marks, err)
+	}
+	if marks, err = n.core.Mark(t.Context(), "7", map[hub.Stream]uint64{"all": 3}); err != nil || marks["all"] != 20 {
+		t.Fatalf("a lower mark gives %v, %v; want 20 still", marks, err)
+	}
+	n.sink.mu.Lock()
+	defer n.sink.mu.Unlock()
+	if n.sink.marks["7"]["all"] != 20 {
+		t.Errorf("the person's other sessions were told %v", n.sink.marks["7"])
+	}
+}
+
+func TestAMarkFailsAtOnceWhenTheJournalIsAway(t *testing.T) {
+	n := start(t)
+	n.log.mu.Lock()
+	n.log.away = true
+	n.log.mu.Unlock()
+	_, err := n.core.Mark(t.Context(), "7", map[hub.Stream]uint64{"all": 1})
+	if !hub.Temporary(err) {
+		t.Fatalf("Mark = %v, want a temporary error", err)
+	}
+}
+
+func TestAShardThatIsNotOwnedAnswersUnavailable(t *testing.T) {
+	n := start(t)
+	for id := range int32(shards) {
+		n.host.Release(t.Context(), id)
+	}
+	if _, err := n.core.Heads(t.Context(), []hub.Stream{"all"}); !hub.Temporary(err) {
+		t.Fatalf("Heads = %v, want a temporary error", err)
+	}
+}
+
+func TestActorsOfAKeptShardStayWarmAndSkipWhatTheyHave(t *testing.T) {
+	n := start(t)
+	if _, err := n.core.Follow(t.Context(), "all"); err != nil {
+		t.Fatal(err)
+	}
+	n.publish(t, note("all", "a"))
+	id := hub.All.Shard(shards)
+	n.host.Release(t.Context(), id)
+	loads := n.timeline.loads
+	if err := n.host.Own(t.Context(), id, 2, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.host.Apply(t.Context(), id, n.log.records[id], 1); err != nil {
+		t.Fatal(err)
+	}
+	n.publish(t, note("all", "b"))
+	eventually(t, "b is delivered", func() bool { return len(n.sink.got("all")) == 2 })
+	if n.timeline.loads != loads {
+		t.Error("a kept shard's stream was loaded again")
+	}
+}
+
+func TestSomebodyElsesProgressEndsTheWarmActors(t *testing.T) {
+	n := start(t)
+	if _, err := n.core.Follow(t.Context(), "all"); err != nil {
+		t.Fatal(err)
+	}
+	n.publish(t, note("all", "a"))
+	id := hub.All.Shard(shards)
+	n.host.Release(t.Context(), id)
+	if err := n.host.Own(t.Context(), id, 5, 40); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the followers are told", func() bool {
+		n.sink.mu.Lock()
+		defer n.sink.mu.Unlock()
+		return slices.Contains(n.sink.lost, hub.All)
+	})
+}
+
+func TestQuietStreamsArePassivatedAndComeBackWithoutLoss(t *testing.T) {
+	n := start(t)
+	for round := range 5 {
+		n.publish(t, note("mall:1", fmt.Sprint(round)))
+		eventually(t, "it is stored", func() bool { return n.host.writer.waiting() == 0 })
+		eventually(t, "the actor is passivated", func() bool {
+			n.host.sweep()
+			return n.host.alive() == 0
+		})
+	}
+	heads, err := n.core.Heads(t.Context(), []hub.Stream{"mall:1"})
+	if err != nil || heads[0].Seq != 5 {
+		t.Fatalf("Heads = %v, %v; want seq 5", heads, err)
+	}
+}
+
+func TestARecordOfAnImpossibleStreamHoldsNothingUp(t *testing.T) {
+	n := start(t)
+	id := hub.All.Shard(shards)
+	bad := note("nonsense", "x")
+	if err := n.host.Apply(t.Context(), id, []hub.Record{bad}, 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is passed over", func() bool { return n.log.committed(id) == 1 })
+}
+
+func TestConsumptionPausesWhenTooMuchWaits(t *testing.T) {
+	n := start(t)
+	n.host.budget = newBudget(minUnflushed)
+	n.host.writer.budget = n.host.budget
+	n.timeline.setAway(true)
+	big := note("all", "big")
+	big.Payload = make([]byte, 1<<20)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	var err error
+	for i := int64(0); i < 10 && err == nil; i++ {
+		big.ID, big.Offset = fmt.Sprint(i), i
+		err = n.host.Apply(ctx, hub.All.Shard(shards), []hub.Record{big}, i+1)
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("10 MiB were taken into a budget of 4 MiB: %v", err)
+	}
+	n.timeline.setAway(false)
+}
