@@ -1,0 +1,75 @@
+# Bongsu. `make` lists what there is.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools and real servers for tests are installed here; nothing else is written
+# outside the build.
+export BONGSU_CACHE ?= $(CURDIR)/.cache
+LINT_VERSION := v2.13.2
+FUZZTIME ?= 60s
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+
+.PHONY: run
+run: ## Start the hub with everything embedded, and a console at http://127.0.0.1:8080
+	BONGSU_DEV=true go run ./cmd/bongsu serve
+
+.PHONY: build
+build: ## Build bin/bongsu
+	go build -trimpath -o bin/bongsu ./cmd/bongsu
+
+.PHONY: test
+test: ## All unit and integration tests on the embedded parts, under the race detector
+	go test -race -timeout 5m ./...
+
+.PHONY: race
+race: test ## The same as test
+
+.PHONY: lint
+lint: $(BONGSU_CACHE)/bin/golangci-lint ## Formatting, vet and golangci-lint
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	$(BONGSU_CACHE)/bin/golangci-lint run --timeout 10m ./...
+	$(BONGSU_CACHE)/bin/golangci-lint run --timeout 10m --build-tags e2e,servers ./internal/e2e/... ./internal/testenv/... ./persistence/...
+
+$(BONGSU_CACHE)/bin/golangci-lint:
+	GOBIN=$(BONGSU_CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (60s)
+	@grep -rEho '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . >/dev/null
+	@grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort | while IFS=: read -r file func; do \
+		name=$${func#func }; echo "== $$name ($$(dirname $$file)) for $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; \
+	done
+
+.PHONY: bench
+bench: ## Benchmarks of the parts on the path from Kafka to the socket
+	go test -run '^$$' -bench . -benchmem ./internal/hub/... ./actors/... ./gateway/... ./persistence/...
+
+
+.PHONY: servers
+servers: ## Install Apache Kafka and both ClickHouse engines for tests
+	internal/testenv/install-kafka.sh
+	internal/testenv/install-clickhouse18.sh
+	internal/testenv/install-chdb.sh
+
+.PHONY: conformance
+conformance: servers ## The parts' own suites on Apache Kafka and on both ClickHouse engines
+	go test -tags servers -timeout 20m ./persistence/... ./gateway/ingest/...
+
+
+.PHONY: web
+web: ## Rebuild the console that is committed in web/dist
+	cd web && npm ci && npm run build
+
+.PHONY: web-check
+web-check: ## Types, lint, unit tests of web/, and that web/dist is what its source builds
+	cd web && npm ci && npm run check
+
+.PHONY: clean
+clean: ## Remove what was built; installed tools and servers stay
+	rm -rf bin coverage.*

@@ -1,0 +1,119 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"bongsu/internal/hub"
+)
+
+// Config is every setting of a node: a flag of `bongsu serve`, an environment
+// variable and a key of the optional file. The struct tags are the one place
+// where names, defaults and help stand.
+type Config struct {
+	HTTPAddr string `name:"http-addr" env:"BONGSU_HTTP_ADDR" default:"127.0.0.1:8080" help:"Where sockets, HTTP API and console listen."`
+	DataDir  string `name:"data-dir" env:"BONGSU_DATA_DIR" default:"data" help:"Directory of the embedded broker's log and of SQLite."`
+
+	KafkaBrokers       []string `name:"kafka-brokers" env:"BONGSU_KAFKA_BROKERS" help:"Kafka brokers, comma-separated. Empty: an embedded broker."`
+	KafkaEmbeddedAddr  string   `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" help:"Where the embedded broker listens, for any Kafka client."`
+	KafkaIngressTopics []string `name:"kafka-ingress-topics" env:"BONGSU_KAFKA_INGRESS_TOPICS" default:"BACKOFFICE-NOTIFICATIONS" help:"Topics that domain services publish to."`
+	KafkaShards        int32    `name:"kafka-shards" env:"BONGSU_KAFKA_SHARDS" default:"64" help:"Partitions of the journal when it is created."`
+	KafkaReplication   int16    `name:"kafka-replication" env:"BONGSU_KAFKA_REPLICATION" default:"-1" help:"Replicas of topics that the hub creates; -1 takes the broker's default."`
+
+	ClickHouseDSN string        `name:"clickhouse-dsn" env:"BONGSU_CLICKHOUSE_DSN" help:"Timeline on ClickHouse, clickhouse://user:pass@host:9000/bongsu or http(s)://…. Empty: SQLite."`
+	Retention     time.Duration `name:"timeline-retention" env:"BONGSU_TIMELINE_RETENTION" default:"2160h" help:"How long entries stay in the timeline; 0 keeps them for good."`
+	MaxUnflushed  int64         `name:"timeline-max-unflushed" env:"BONGSU_TIMELINE_MAX_UNFLUSHED" default:"268435456" help:"Bytes of entries that may wait in memory for the timeline before consumption pauses."`
+
+	AuthJWTSecret string `name:"auth-jwt-secret" env:"BONGSU_AUTH_JWT_SECRET" help:"HS256 secret, at least 32 bytes."`
+	AuthJWKSURL   string `name:"auth-jwks-url" env:"BONGSU_AUTH_JWKS_URL" help:"Where the keys of RS, ES and EdDSA tokens are."`
+	AuthIssuer    string `name:"auth-issuer" env:"BONGSU_AUTH_ISSUER" help:"The iss that tokens must have."`
+	AuthAudience  string `name:"auth-audience" env:"BONGSU_AUTH_AUDIENCE" help:"The aud that tokens must have."`
+
+	AllowedOrigins []string `name:"allowed-origins" env:"BONGSU_ALLOWED_ORIGINS" help:"Origins of pages that may connect. Empty: the same origin only."`
+	Dev            bool     `name:"dev" env:"BONGSU_DEV" help:"Console sign-in without a password. Only on a loopback address."`
+	NodeName       string   `name:"node-name" env:"BONGSU_NODE_NAME" help:"This node's name; the host name if empty."`
+
+	ClusterRemoteAddr string        `name:"cluster-remote-addr" env:"BONGSU_CLUSTER_REMOTE_ADDR" default:"127.0.0.1:0" help:"Where other nodes reach this node's actors."`
+	DrainWindow       time.Duration `name:"drain-window" env:"BONGSU_DRAIN_WINDOW" default:"5s" help:"Over how long clients are told to reconnect when the node stops."`
+	SessionsPerPerson int           `name:"sessions-per-person" env:"BONGSU_SESSIONS_PER_PERSON" default:"32" help:"Open sessions that one person may have on this node."`
+}
+
+// check returns an error that says what to change, wrapping hub.ErrInvalid.
+func (c *Config) check() error {
+	if err := c.checkAddrs(); err != nil {
+		return err
+	}
+	switch {
+	case !c.Dev && c.AuthJWTSecret == "" && c.AuthJWKSURL == "":
+		return hub.Invalidf("nobody could sign in: set BONGSU_AUTH_JWT_SECRET (at least 32 bytes) or BONGSU_AUTH_JWKS_URL, or try the hub out with BONGSU_DEV=true")
+	case c.KafkaShards < 1 || c.KafkaShards > 4096:
+		return hub.Invalidf("BONGSU_KAFKA_SHARDS is %d; want 1 to 4096", c.KafkaShards)
+	case len(c.KafkaIngressTopics) == 0:
+		return hub.Invalidf("BONGSU_KAFKA_INGRESS_TOPICS names no topic")
+	case c.Retention < 0:
+		return hub.Invalidf("BONGSU_TIMELINE_RETENTION is %s; want 0 or more", c.Retention)
+	case c.DrainWindow < 0:
+		return hub.Invalidf("BONGSU_DRAIN_WINDOW is %s; want 0 or more", c.DrainWindow)
+	case c.SessionsPerPerson < 1:
+		return hub.Invalidf("BONGSU_SESSIONS_PER_PERSON is %d; want 1 or more", c.SessionsPerPerson)
+	}
+	return c.checkOrigins()
+}
+
+func (c *Config) checkAddrs() error {
+	for _, addr := range []struct{ variable, value string }{
+		{"BONGSU_HTTP_ADDR", c.HTTPAddr},
+		{"BONGSU_KAFKA_EMBEDDED_ADDR", c.KafkaEmbeddedAddr},
+		{"BONGSU_CLUSTER_REMOTE_ADDR", c.ClusterRemoteAddr},
+	} {
+		if _, _, err := net.SplitHostPort(addr.value); err != nil {
+			return hub.Invalidf("%s is %q; want host:port", addr.variable, addr.value)
+		}
+	}
+	if c.Dev && !isLoopback(c.HTTPAddr) {
+		return hub.Invalidf("BONGSU_DEV lets anybody in, so BONGSU_HTTP_ADDR must be a loopback address such as 127.0.0.1:8080, not %q", c.HTTPAddr)
+	}
+	if !isLoopback(c.ClusterRemoteAddr) {
+		return hub.Invalidf("BONGSU_CLUSTER_REMOTE_ADDR is %q; a single node needs a loopback address", c.ClusterRemoteAddr)
+	}
+	return nil
+}
+
+func (c *Config) checkOrigins() error {
+	for _, origin := range c.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+			return hub.Invalidf("BONGSU_ALLOWED_ORIGINS: %q is no origin; want something like https://admin.example.com", origin)
+		}
+	}
+	return nil
+}
+
+// isLoopback reports whether addr, host:port, can be reached from this machine
+// only. A name other than localhost cannot be told, and counts as reachable.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// String shows the settings without secrets.
+func (c *Config) String() string {
+	kafka, timeline := "embedded at "+c.KafkaEmbeddedAddr, "SQLite in "+c.DataDir
+	if len(c.KafkaBrokers) > 0 {
+		kafka = strings.Join(c.KafkaBrokers, ",")
+	}
+	if c.ClickHouseDSN != "" {
+		timeline = "ClickHouse"
+	}
+	return fmt.Sprintf("http %s, kafka %s, timeline %s, dev %t", c.HTTPAddr, kafka, timeline, c.Dev)
+}
