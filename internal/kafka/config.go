@@ -1,0 +1,146 @@
+// Package kafka is what the parts that speak to Kafka share: the client's
+// settings, the classes of its errors, the making of topics, and membership of
+// a consumer group. It knows nothing of what the records mean.
+package kafka
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// Timing that users feel. A call to a broker that is gone ends within the dial
+// time-out; to one that hangs, within the read time-out.
+const (
+	dialTimeout  = time.Second
+	writeTimeout = 2 * time.Second
+	// produceTimeout bounds one produce request, at the broker and on the wire.
+	produceTimeout = 2 * time.Second
+	// joinTimeout is how long a rebalance waits for a member that does not come.
+	joinTimeout = 6 * time.Second
+	// heartbeat is how soon a member hears of a rebalance, session how soon a
+	// silent member is removed; 6 s is the least that brokers allow.
+	heartbeat = 400 * time.Millisecond
+	session   = 6 * time.Second
+	// fetchWait is how long a fetch without records is held at the broker. A new
+	// claim waits at most this long for its first fetch.
+	fetchWait = 100 * time.Millisecond
+	// fetchBytes is the most that one fetch brings of one partition, the first
+	// batch aside, which always comes whole.
+	fetchBytes = 256 << 10
+	// claimBuffer is how many fetched records of a claim wait unread.
+	claimBuffer = 512
+	// processing is how long a claim may leave its buffer full before its
+	// partition is fetched apart from the others, so that it holds up none.
+	processing = 50 * time.Millisecond
+)
+
+// Config says how to reach Kafka. The zero value of a field but Brokers is fit
+// for use.
+type Config struct {
+	// Brokers are the addresses to start from, host:port.
+	Brokers []string
+	// ClientID names this process to the brokers.
+	ClientID string
+	// TLS, if not nil, encrypts the connections.
+	TLS *tls.Config
+	// SASL, if not nil, signs in.
+	SASL *SASL
+}
+
+// SASL says how to sign in.
+type SASL struct {
+	// Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+	Mechanism string
+	User      string
+	Password  string
+}
+
+// Sarama returns settings for a client that neither produces nor consumes. The
+// caller may change them.
+func (c Config) Sarama() (*sarama.Config, error) {
+	if len(c.Brokers) == 0 {
+		return nil, errors.New("no Kafka brokers are given")
+	}
+	for _, broker := range c.Brokers {
+		if _, _, err := net.SplitHostPort(broker); err != nil {
+			return nil, fmt.Errorf("Kafka broker %q: %w", broker, err)
+		}
+	}
+	s := sarama.NewConfig()
+	s.Version = sarama.V2_8_0_0 // the oldest broker; what it can do beyond is not used
+	if c.ClientID != "" {
+		s.ClientID = c.ClientID
+	}
+	s.Net.DialTimeout = dialTimeout
+	s.Net.WriteTimeout = writeTimeout
+	s.Net.ReadTimeout = produceTimeout
+	s.Metadata.Retry.Max = 1
+	s.Metadata.Retry.Backoff = 50 * time.Millisecond
+	s.Metadata.RefreshFrequency = time.Minute
+	s.Metadata.AllowAutoTopicCreation = false
+	if c.TLS != nil {
+		s.Net.TLS.Enable = true
+		s.Net.TLS.Config = c.TLS
+	}
+	if c.SASL != nil {
+		if err := c.SASL.apply(s); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("Kafka settings: %w", err)
+	}
+	return s, nil
+}
+
+// Producer returns settings for an idempotent sarama producer that returns
+// successes and errors, waits for all in-sync replicas and never for company.
+func (c Config) Producer() (*sarama.Config, error) {
+	s, err := c.Sarama()
+	if err != nil {
+		return nil, err
+	}
+	s.Net.MaxOpenRequests = 1
+	s.Producer.Idempotent = true
+	s.Producer.RequiredAcks = sarama.WaitForAll
+	s.Producer.Timeout = produceTimeout
+	s.Producer.Retry.Max = 3
+	s.Producer.Retry.Backoff = 100 * time.Millisecond
+	s.Producer.Return.Successes = true
+	s.Producer.Return.Errors = true
+	return s, nil
+}
+
+// Consumer returns settings for a member of a consumer group: eager sticky
+// assignment, short heartbeats, from the oldest record, no commits by itself.
+func (c Config) Consumer() (*sarama.Config, error) {
+	s, err := c.Sarama()
+	if err != nil {
+		return nil, err
+	}
+	// A join is answered when the last member has come, so it must be waited for.
+	s.Net.ReadTimeout = joinTimeout + 2*time.Second
+	s.Metadata.Retry.Max = 3
+	s.ChannelBufferSize = claimBuffer
+	s.Consumer.Return.Errors = true
+	s.Consumer.MaxWaitTime = fetchWait
+	s.Consumer.MaxProcessingTime = processing
+	s.Consumer.Fetch.Min = 1
+	s.Consumer.Fetch.Default = fetchBytes
+	s.Consumer.Offsets.Initial = sarama.OffsetOldest
+	s.Consumer.Offsets.AutoCommit.Enable = false
+	s.Consumer.Retry.BackoffFunc = func(retries int) time.Duration {
+		return min(2*time.Second, 100*time.Millisecond<<min(retries, 5))
+	}
+	s.Consumer.Group.Session.Timeout = session
+	s.Consumer.Group.Heartbeat.Interval = heartbeat
+	s.Consumer.Group.Rebalance.Timeout = joinTimeout
+	s.Consumer.Group.Rebalance.Retry.Backoff = 100 * time.Millisecond
+	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
+	return s, nil
+}

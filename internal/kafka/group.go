@@ -1,0 +1,267 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"bongsu/internal/hub"
+)
+
+// ErrNoSession means that the group is not joined just now, so that nothing can
+// be committed. It wraps hub.ErrUnavailable.
+var ErrNoSession = hub.Unavailablef("not a member of the consumer group")
+
+// Claim is a partition that the group has given to this member.
+type Claim struct {
+	Topic      string
+	Partition  int32
+	Generation int32
+	// From is the offset of the first message to come: the committed one, or the
+	// oldest there is.
+	From int64
+	// Messages gives the partition's records in order. It is closed when the
+	// claim ends. Leaving it unread holds back this partition only.
+	Messages <-chan *sarama.ConsumerMessage
+	// HighWater returns the offset after the newest record that is known of.
+	HighWater func() int64
+}
+
+// Consume handles one claim. It is called in a goroutine of its own for each
+// claim, and returns soon after ctx ends: the group waits for it. If it returns
+// before, this member leaves its claims and joins again.
+type Consume func(ctx context.Context, claim Claim) error
+
+// Group is a member of a consumer group. Methods may be called at once from
+// many goroutines.
+type Group struct {
+	cfg    Config
+	id     string
+	topics []string
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	client  sarama.Client
+	session sarama.ConsumerGroupSession
+}
+
+// NewGroup returns a member that has not joined yet. It does no I/O.
+func NewGroup(cfg Config, id string, topics []string, log *slog.Logger) *Group {
+	return &Group{cfg: cfg, id: id, topics: topics, log: log.With("group", id)}
+}
+
+// Run joins the group and consumes until ctx ends, then leaves the group and
+// returns nil. Nothing else ends it: while Kafka is away it tries again, and
+// again, at most every two seconds. It returns an error only for settings that
+// cannot work. It must not be called twice at once.
+func (g *Group) Run(ctx context.Context, consume Consume) error {
+	settings, err := g.cfg.Consumer()
+	if err != nil {
+		return err
+	}
+	pause := pauser{most: 2 * time.Second}
+	for ctx.Err() == nil {
+		client, err := sarama.NewClient(g.cfg.Brokers, settings)
+		if err == nil {
+			err = g.join(ctx, client, consume, &pause)
+		}
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn("cannot consume", "err", err)
+		}
+		pause.wait(ctx)
+	}
+	return nil
+}
+
+// join consumes through one client until ctx ends or the client is of no more use.
+func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume, pause *pauser) error {
+	defer func() { _ = client.Close() }()
+	group, err := sarama.NewConsumerGroupFromClient(g.id, client)
+	if err != nil {
+		return err
+	}
+	var drained sync.WaitGroup
+	drained.Go(func() {
+		for err := range group.Errors() {
+			g.log.Debug("consumer group", "err", err)
+		}
+	})
+	defer drained.Wait()
+	defer func() { _ = group.Close() }()
+	g.mu.Lock()
+	g.client = client
+	g.mu.Unlock()
+	for ctx.Err() == nil {
+		joined := &sessionHandler{group: g, consume: consume}
+		if err := group.Consume(ctx, g.topics, joined); err != nil && ctx.Err() == nil {
+			g.log.Warn("lost the consumer group; joining again", "err", err)
+			pause.wait(ctx)
+			continue
+		}
+		if err := joined.failure(); err != nil && ctx.Err() == nil {
+			g.log.Warn("a claim failed; joining the consumer group again", "err", err)
+			pause.wait(ctx)
+			continue
+		}
+		pause.reset()
+	}
+	return nil
+}
+
+// sessionHandler is sarama's view of one membership.
+type sessionHandler struct {
+	group   *Group
+	consume Consume
+
+	mu  sync.Mutex
+	err error
+}
+
+// Setup makes the session the one that commits go through.
+func (h *sessionHandler) Setup(s sarama.ConsumerGroupSession) error {
+	h.group.setSession(s)
+	h.group.log.Info("joined the consumer group", "generation", s.GenerationID(), "claims", countClaims(s.Claims()))
+	return nil
+}
+
+// Cleanup comes after the last ConsumeClaim has returned.
+func (h *sessionHandler) Cleanup(sarama.ConsumerGroupSession) error {
+	h.group.setSession(nil)
+	return nil
+}
+
+// ConsumeClaim hands one claim to the consumer.
+func (h *sessionHandler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
+	claim := Claim{
+		Topic: c.Topic(), Partition: c.Partition(), Generation: s.GenerationID(),
+		From: c.InitialOffset(), Messages: c.Messages(), HighWater: c.HighWaterMarkOffset,
+	}
+	err := h.group.resolve(&claim)
+	if err == nil {
+		err = h.consume(s.Context(), claim)
+	}
+	if err != nil && s.Context().Err() == nil {
+		h.mu.Lock()
+		h.err = errors.Join(h.err, fmt.Errorf("%s/%d: %w", claim.Topic, claim.Partition, err))
+		h.mu.Unlock()
+	}
+	return nil
+}
+
+func (h *sessionHandler) failure() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// resolve turns "the oldest" into an offset.
+func (g *Group) resolve(claim *Claim) error {
+	if claim.From >= 0 {
+		return nil
+	}
+	client, _ := g.current()
+	from, err := client.GetOffset(claim.Topic, claim.Partition, sarama.OffsetOldest)
+	if err != nil {
+		return Classify(err)
+	}
+	claim.From = from
+	return nil
+}
+
+func (g *Group) setSession(s sarama.ConsumerGroupSession) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.session = s
+}
+
+func (g *Group) current() (sarama.Client, sarama.ConsumerGroupSession) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.client, g.session
+}
+
+// Commit stores, for partitions of one topic, the offset of the message to start
+// from next, and returns when the group's coordinator has them. It commits as
+// the member and generation that this process has now; a coordinator that knows
+// of a newer generation refuses. The error wraps hub.ErrUnavailable; nothing, or
+// part, may then have been stored. It blocks for some seconds at most.
+func (g *Group) Commit(topic string, offsets map[int32]int64) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	client, session := g.current()
+	if session == nil {
+		return ErrNoSession
+	}
+	err := g.commit(client, session, topic, offsets)
+	if err != nil && (Disconnected(err) || Retriable(err)) {
+		if refresh := client.RefreshCoordinator(g.id); refresh == nil {
+			err = g.commit(client, session, topic, offsets)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("commit: %w", Classify(err))
+	}
+	return nil
+}
+
+func (g *Group) commit(client sarama.Client, session sarama.ConsumerGroupSession, topic string, offsets map[int32]int64) error {
+	request := &sarama.OffsetCommitRequest{
+		Version:                 8,
+		ConsumerGroup:           g.id,
+		ConsumerID:              session.MemberID(),
+		ConsumerGroupGeneration: session.GenerationID(),
+	}
+	for partition, next := range offsets {
+		request.AddBlockWithLeaderEpoch(topic, partition, next, -1, 0, "")
+	}
+	coordinator, err := client.Coordinator(g.id)
+	if err != nil {
+		return err
+	}
+	response, err := coordinator.CommitOffset(request)
+	if err != nil {
+		_ = coordinator.Close() // the next call connects again
+		return err
+	}
+	for _, partitions := range response.Errors {
+		for _, code := range partitions {
+			if code != sarama.ErrNoError {
+				return code
+			}
+		}
+	}
+	return nil
+}
+
+func countClaims(claims map[string][]int32) int {
+	count := 0
+	for _, partitions := range claims {
+		count += len(partitions)
+	}
+	return count
+}
+
+// pauser waits longer each time, with jitter, up to most.
+type pauser struct {
+	most time.Duration
+	next time.Duration
+}
+
+func (p *pauser) reset() { p.next = 0 }
+
+func (p *pauser) wait(ctx context.Context) {
+	p.next = min(max(2*p.next, 100*time.Millisecond), p.most)
+	timer := time.NewTimer(p.next/2 + rand.N(p.next/2))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

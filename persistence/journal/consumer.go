@@ -1,0 +1,201 @@
+package journal
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
+)
+
+const (
+	// applyBatch is the most messages that go to the handler at once.
+	applyBatch = 512
+	// releaseTimeout is how long a handler has to let go of a shard. The whole
+	// group waits for it at each rebalance.
+	releaseTimeout = time.Second
+)
+
+// Handler receives the shards that this node owns. Calls for one shard come one
+// at a time and in this order: Own, any number of Apply, Release. Calls for
+// different shards come at once from different goroutines.
+type Handler interface {
+	// Own says that the shard is this node's from now on. Records follow from
+	// offset from, the committed one or the oldest there is; generation is the
+	// group's and grows with each rebalance. An error makes this node leave all
+	// its shards and join the group again a little later; Release is called then too.
+	Own(ctx context.Context, shard, generation int32, from int64) error
+
+	// Apply hands over the next records in the order of the journal, Offset and
+	// Time set; they are the handler's to keep. next is the offset after the last
+	// message read, which may lie beyond the last record, and records may be
+	// empty: messages that are no records are left out. Blocking holds back this
+	// shard and no other. An error acts as that of Own. ctx ends with the claim.
+	Apply(ctx context.Context, shard int32, records []hub.Record, next int64) error
+
+	// Release says that the claim has ended, by a rebalance or the end of Run, or
+	// after an error. The handler flushes and commits what it can before ctx
+	// ends, a second later, and returns: the group waits for it. Another node, or
+	// this one again, owns the shard next.
+	Release(ctx context.Context, shard int32)
+}
+
+// Consumer is a member of the consumer group that owns the journal's shards.
+// Its methods may be called at once from many goroutines.
+type Consumer struct {
+	group   *kafka.Group
+	shards  int32
+	log     *slog.Logger
+	skipped prometheus.Counter
+
+	mu     sync.Mutex
+	claims map[int32]*progress
+}
+
+// progress is how far a claim has been read.
+type progress struct {
+	next      int64
+	highWater func() int64
+}
+
+// NewConsumer returns a consumer for a journal of the given number of shards. It
+// does no I/O. metrics may be nil.
+func NewConsumer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, log *slog.Logger) *Consumer {
+	log = log.With("part", "journal consumer")
+	c := &Consumer{
+		group:  kafka.NewGroup(cfg, Group, []string{TopicName}, log),
+		shards: shards, log: log, claims: make(map[int32]*progress),
+		skipped: promauto.With(metrics).NewCounter(prometheus.CounterOpts{
+			Name: "bongsu_journal_skipped_total", Help: "Journal messages that are no records and were left out.",
+		}),
+	}
+	promauto.With(metrics).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "bongsu_journal_lag_records", Help: "Records of this node's shards that have not been applied yet.",
+	}, func() float64 {
+		var total int64
+		for _, lag := range c.Lag() {
+			total += lag
+		}
+		return float64(total)
+	})
+	return c
+}
+
+// Run owns shards and hands their records to h until ctx ends; then it releases
+// them, leaves the group and returns nil. It rides out a Kafka that is away. It
+// returns an error only for settings that cannot work.
+func (c *Consumer) Run(ctx context.Context, h Handler) error {
+	return c.group.Run(ctx, func(ctx context.Context, claim kafka.Claim) error {
+		return c.consume(ctx, claim, h)
+	})
+}
+
+// Commit stores, for shards that this node owns, the offset to start from next
+// time, and returns when Kafka has them. The error wraps hub.ErrUnavailable: the
+// group is not joined, a newer generation exists, or Kafka is away. It blocks
+// for some seconds at most.
+func (c *Consumer) Commit(next map[int32]int64) error {
+	return c.group.Commit(TopicName, next)
+}
+
+// Lag returns, for each shard that this node owns, how many messages have been
+// appended that the handler has not taken yet, as far as is known.
+func (c *Consumer) Lag() map[int32]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lag := make(map[int32]int64, len(c.claims))
+	for shard, p := range c.claims {
+		lag[shard] = max(0, p.highWater()-p.next)
+	}
+	return lag
+}
+
+func (c *Consumer) consume(ctx context.Context, claim kafka.Claim, h Handler) error {
+	shard := claim.Partition
+	p := &progress{next: claim.From, highWater: claim.HighWater}
+	c.mu.Lock()
+	c.claims[shard] = p
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.claims, shard)
+		c.mu.Unlock()
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		h.Release(release, shard)
+	}()
+	if err := h.Own(ctx, shard, claim.Generation, claim.From); err != nil {
+		return err
+	}
+	reader := reader{consumer: c, shard: shard}
+	for {
+		records, next, ok := reader.read(ctx, claim.Messages)
+		if !ok {
+			return nil
+		}
+		if err := h.Apply(ctx, shard, records, next); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		p.next = next
+		c.mu.Unlock()
+	}
+}
+
+// reader turns messages of one claim into records.
+type reader struct {
+	consumer *Consumer
+	decoder  Decoder
+	shard    int32
+}
+
+// read waits for a message and takes those that are there already with it, up to
+// a batch. It reports false when the claim has ended.
+func (r *reader) read(ctx context.Context, messages <-chan *sarama.ConsumerMessage) (records []hub.Record, next int64, ok bool) {
+	var first *sarama.ConsumerMessage
+	select {
+	case <-ctx.Done():
+		return nil, 0, false
+	case first, ok = <-messages:
+		if !ok || ctx.Err() != nil {
+			return nil, 0, false
+		}
+	}
+	records = r.add(make([]hub.Record, 0, min(1+len(messages), applyBatch)), first)
+	next = first.Offset + 1
+	for count := 1; count < applyBatch; count++ {
+		select {
+		case m, open := <-messages:
+			if !open {
+				return records, next, true
+			}
+			records = r.add(records, m)
+			next = m.Offset + 1
+		default:
+			return records, next, true
+		}
+	}
+	return records, next, true
+}
+
+// add decodes a message. One that is no record is counted and left out: every
+// reader leaves it out, so that it changes no numbers.
+func (r *reader) add(records []hub.Record, m *sarama.ConsumerMessage) []hub.Record {
+	record, err := r.decoder.Decode(m.Key, m.Value)
+	if err == nil && record.Stream.Shard(r.consumer.shards) != r.shard {
+		err = hub.Invalidf("a journal record of stream %s in the wrong shard", record.Stream)
+	}
+	if err != nil {
+		r.consumer.skipped.Inc()
+		r.consumer.log.Error("left out a journal message", "shard", r.shard, "offset", m.Offset, "err", err)
+		return records
+	}
+	record.Offset, record.Time = m.Offset, m.Timestamp.UnixMilli()
+	return append(records, record)
+}
