@@ -3,8 +3,6 @@ package client
 import (
 	"bytes"
 	"encoding/json"
-
-	"bongsu/internal/hub"
 )
 
 // message is any JSON-RPC message that the hub sends.
@@ -42,7 +40,7 @@ func scanEntry(raw []byte) (stream []byte, seq uint64, ok bool) {
 		return nil, 0, false
 	}
 	stream, rest, found = bytes.Cut(rest, []byte(seqHead))
-	if !found || len(stream) > hub.MaxKey+16 {
+	if !found || !isPlain(stream) {
 		return nil, 0, false
 	}
 	digits := 0
@@ -54,6 +52,16 @@ func scanEntry(raw []byte) (stream []byte, seq uint64, ok bool) {
 		return nil, 0, false
 	}
 	return stream, seq, true
+}
+
+// isPlain reports whether a string between quotes means just its bytes.
+func isPlain(text []byte) bool {
+	for _, c := range text {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // parseEntry reads stream and seq of an entry's object in any form of JSON.
