@@ -5,13 +5,13 @@ import "bongsu/internal/hub"
 // Unread is how much a person has not read: absolute numbers, never deltas.
 type Unread struct {
 	// Total is the sum of Streams.
-	Total uint64 `json:"total"`
+	Total uint64 `json:"total" doc:"How many entries are unread in all streams."`
 	// Version grows with everything that changes the numbers, so that of two
 	// answers about the same streams the one with the higher version is the
 	// newer, whichever node gave it.
-	Version uint64 `json:"version"`
+	Version uint64 `json:"version" doc:"Of two answers the one with the higher version is the newer."`
 	// Streams names only the streams with unread entries. It is never nil.
-	Streams map[hub.Stream]uint64 `json:"streams"`
+	Streams map[hub.Stream]uint64 `json:"streams" nullable:"false" doc:"Unread entries by stream; only streams that have some."`
 }
 
 // Count counts the unread entries of the streams that heads names, given the

@@ -14,7 +14,9 @@ import (
 // description returns what the description of the API begins with.
 func description() huma.Config {
 	config := huma.DefaultConfig("Bongsu", "1.0.0")
-	config.CreateHooks = nil // no "$schema" member in answers
+	config.CreateHooks = nil                         // no "$schema" member in answers
+	config.AllowAdditionalPropertiesByDefault = true // both sides may add members
+	config.Transformers = []huma.Transformer{explain}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.Info.Description = "Delivers events to the people they are for, at once and for good. " +
 		"A person reads the streams all, admin:<sub>, mall:<m> and partner:<p> that their token names. " +

@@ -84,6 +84,22 @@ func unavailable(detail string) *problem {
 	return p
 }
 
+// explain puts what is wrong with a request that does not fit its description
+// into the detail, and leaves out the values, which the caller knows.
+func explain(_ huma.Context, _ string, answer any) (any, error) {
+	model, ok := answer.(*huma.ErrorModel)
+	if !ok || len(model.Errors) == 0 {
+		return answer, nil
+	}
+	details := make([]string, len(model.Errors))
+	for i, wrong := range model.Errors {
+		wrong.Value = nil
+		details[i] = wrong.Location + ": " + wrong.Message
+	}
+	model.Detail = strings.Join(details, "; ")
+	return model, nil
+}
+
 // bearer returns the token of the request, "" without one.
 func bearer(r *http.Request) string {
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")

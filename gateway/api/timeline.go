@@ -65,10 +65,9 @@ type readInput struct{ Body readBody }
 
 // readBody is a gateway.ReadParams with its description.
 type readBody struct {
-	_      struct{} `additionalProperties:"true"`
-	Stream string   `json:"stream,omitempty" doc:"The stream to mark; goes with seq." example:"mall:1001"`
-	Seq    *uint64  `json:"seq,omitempty" doc:"Everything up to this is read; beyond the newest means the newest."`
-	All    bool     `json:"all,omitempty" doc:"True marks everything that is there; without stream and seq."`
+	Stream string  `json:"stream,omitempty" doc:"The stream to mark; goes with seq." example:"mall:1001"`
+	Seq    *uint64 `json:"seq,omitempty" doc:"Everything up to this is read; beyond the newest means the newest."`
+	All    bool    `json:"all,omitempty" doc:"True marks everything that is there; without stream and seq."`
 }
 
 // registerTimeline registers the calls about a person's timeline.
