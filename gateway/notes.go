@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"strconv"
+
+	"bongsu/internal/hub"
+)
+
+// gap names entries that will not be pushed: after it the client's place in the
+// stream is to.
+type gap struct {
+	stream   hub.Stream
+	from, to uint64
+	reason   string
+}
+
+// The reasons for a gap.
+const (
+	// gapBehind: the client's place is too far back, or past retention.
+	gapBehind = "behind"
+	// gapReset: the client's place is beyond the stream's head, so that its
+	// cursor is of another life of the stream. All entries count as missed.
+	gapReset = "reset"
+)
+
+func (g gap) appendJSON(dst []byte) []byte {
+	dst = append(dst, `{"stream":"`...) // a stream key needs no escaping
+	dst = append(dst, g.stream...)
+	dst = append(dst, `","from":`...)
+	dst = strconv.AppendUint(dst, g.from, 10)
+	dst = append(dst, `,"to":`...)
+	dst = strconv.AppendUint(dst, g.to, 10)
+	dst = append(dst, `,"reason":"`...)
+	dst = append(dst, g.reason...)
+	return append(dst, `"}`...)
+}
+
+// appendUnread appends the JSON form of an Unread, counted now as Count does, and
+// returns its version. s.mu is held.
+func (s *Session) appendUnread(dst []byte) ([]byte, uint64) {
+	var total, version uint64
+	dst = append(dst, `{"streams":{`...)
+	empty := len(dst)
+	for _, sub := range s.subs {
+		w := sub.feed.window.Load()
+		read := max(sub.mark, w.floor)
+		version += w.head + read
+		if w.head <= read {
+			continue
+		}
+		total += w.head - read
+		if len(dst) > empty {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '"')
+		dst = append(dst, sub.feed.stream...)
+		dst = append(dst, `":`...)
+		dst = strconv.AppendUint(dst, w.head-read, 10)
+	}
+	dst = append(dst, `},"total":`...)
+	dst = strconv.AppendUint(dst, total, 10)
+	dst = append(dst, `,"version":`...)
+	dst = strconv.AppendUint(dst, version, 10)
+	return append(dst, '}'), version
+}

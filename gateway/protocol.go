@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"sync/atomic"
+
+	"bongsu/internal/hub"
+)
+
+// Protocol turns what a session is told into the bytes of one transport. Its
+// methods are called with the session locked, by one goroutine at a time for
+// one session: they only append to dst and return it, and never block. A
+// Protocol without state may serve all sessions of a transport.
+type Protocol interface {
+	// Name is the transport's name in metrics.
+	Name() string
+	// AppendEntry appends a pushed entry; at is the session's cursor, this entry
+	// included. It may append nothing to keep the entry from the client.
+	AppendEntry(dst []byte, frame *Frame, at CursorText) []byte
+	// AppendEvent appends an event named "unread" or "gap" with a JSON object.
+	AppendEvent(dst []byte, name string, body []byte, at CursorText) []byte
+	// AppendHeartbeat appends what keeps a quiet connection alive and, where the
+	// transport has it, what makes the client answer.
+	AppendHeartbeat(dst []byte) []byte
+	// AppendClose appends the farewell; the connection is closed after it.
+	AppendClose(dst []byte, why Close) []byte
+}
+
+// CursorText appends the session's cursor in its text form, "all=12,mall:1001=43".
+type CursorText interface {
+	AppendCursor(dst []byte) []byte
+}
+
+// Form is a way to write an entry that sessions share.
+type Form uint8
+
+// The shared forms, one for each protocol whose sessions all get the same bytes.
+const (
+	// FormSocket is a WebSocket text frame with an "entry" notification.
+	FormSocket Form = iota
+	// FormEvent is the data lines of a server-sent event.
+	FormEvent
+	forms
+)
+
+// Frame is an entry on its way to sessions, with the bytes it is written as.
+// Frames are shared between goroutines.
+type Frame struct {
+	// Entry is what the frame carries.
+	Entry *hub.Entry
+
+	stamp   int64 // when the node got it, Unix milliseconds
+	pushed  bool  // by the core, as against fetched for those who missed it
+	encoded [forms]atomic.Pointer[[]byte]
+}
+
+// Encoded returns the bytes of the form, made with encode when they are first
+// asked for and shared from then on: nobody writes to them.
+func (f *Frame) Encoded(form Form, encode func(*hub.Entry) []byte) []byte {
+	slot := &f.encoded[form]
+	if bytes := slot.Load(); bytes != nil {
+		return *bytes
+	}
+	bytes := encode(f.Entry)
+	if !slot.CompareAndSwap(nil, &bytes) {
+		return *slot.Load()
+	}
+	return bytes
+}
+
+// size returns about how many bytes of memory the frame holds.
+func (f *Frame) size() int { return 2*f.Entry.Size() + 128 }

@@ -1,0 +1,161 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+const (
+	// sweepEvery is how often the gateway looks after every session: one ticker
+	// does what would else take several timers a session.
+	sweepEvery = time.Second
+	// feedSweeps is how many of these pass between two looks at the feeds.
+	feedSweeps = 2
+	// sweepChunk is how many sessions are taken from the registry at once.
+	sweepChunk = 512
+)
+
+// sweep looks after the sessions until the gateway closes.
+func (g *Gateway) sweep() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for round := 0; ; round++ {
+		select {
+		case <-g.ctx.Done():
+			return
+		case now := <-ticker.C:
+			g.checkSessions(now)
+			if round%feedSweeps == 0 {
+				if core, err := g.attached(); err == nil {
+					g.feeds.sweep(core, now.UnixMilli()-windowAge, now.Add(-g.options.Linger))
+				}
+			}
+		}
+	}
+}
+
+// checkSessions looks at every session once. One that changes its slot in the
+// meantime may be missed: its turn comes with the next sweep.
+func (g *Gateway) checkSessions(now time.Time) {
+	var some [sweepChunk]*Session
+	var ready chain
+	ms := now.UnixMilli()
+	for from := 0; ; from += sweepChunk {
+		g.mu.Lock()
+		n := copy(some[:], g.sessions[min(from, len(g.sessions)):])
+		g.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		for _, s := range some[:n] {
+			why, wake := s.check(ms, now)
+			if wake {
+				ready.add(s)
+			}
+			if why != 0 {
+				s.Close(why)
+			}
+		}
+		g.queue.push(&ready)
+		clear(some[:n])
+	}
+}
+
+// check returns why the session has to end, 0 if it may go on, and whether the
+// caller has to queue it.
+func (s *Session) check(ms int64, now time.Time) (why Close, wake bool) {
+	o := &s.gateway.options
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard := s.heard.Load()
+	beat := o.Heartbeat.Milliseconds()
+	switch {
+	case s.closing != 0:
+		return 0, false
+	case !s.open:
+		if !s.joining && ms-s.since >= o.ConnectWithin.Milliseconds() {
+			return CloseProtocol, false
+		}
+		return 0, false
+	case !s.principal.Expires.IsZero() && !now.Before(s.principal.Expires):
+		return CloseExpired, false
+	case heard != 0 && ms-heard > beat*5/2:
+		return CloseSilent, false
+	}
+	if s.ahead && ms-s.since >= o.ResetAfter.Milliseconds() {
+		s.judgeAhead()
+	}
+	// Some sessions beat a little early, so that those that got the same
+	// broadcast do not all beat in the same second.
+	early := beat / 8 * int64(s.id%8) / 8
+	quiet := ms-s.wrote >= beat-early || heard != 0 && ms-heard >= beat-early
+	s.beat = s.beat || quiet && ms-s.beaten >= beat/2
+	if s.beat || len(s.pending) > 0 || s.countable(ms) {
+		return 0, s.rouse()
+	}
+	return 0, false
+}
+
+// judgeAhead tells the client of cursors that are still beyond the head of their
+// stream, and starts them anew there. s.mu is held.
+func (s *Session) judgeAhead() {
+	s.ahead = false
+	for _, sub := range s.subs {
+		head := sub.feed.window.Load().head
+		if sub.cursor.Load() <= head {
+			continue
+		}
+		if !sub.feed.followed.Load() {
+			s.ahead = true // nobody knows where the stream stands
+			continue
+		}
+		sub.cursor.Store(head)
+		missed := gap{sub.feed.stream, 1, head, gapReset}
+		s.pending = s.protocol.AppendEvent(s.pending, "gap", missed.appendJSON(nil), s)
+	}
+}
+
+// Drain closes all sessions with CloseRestarting, spread over window so that
+// their clients do not all reconnect at once, and waits until the last has gone
+// or ctx ends. New connections are refused from the start.
+func (g *Gateway) Drain(ctx context.Context, window time.Duration) error {
+	const step = 50 * time.Millisecond
+	g.draining.Store(true)
+	sessions := g.list()
+	steps := max(1, int(window/step))
+	chunk := max(1, (len(sessions)+steps-1)/steps)
+	ticker := time.NewTicker(step)
+	defer ticker.Stop()
+	for some := range slices.Chunk(sessions, chunk) {
+		for _, s := range some {
+			s.Close(CloseRestarting)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return g.awaitEmpty(ctx)
+}
+
+// awaitEmpty waits until no session is left.
+func (g *Gateway) awaitEmpty(ctx context.Context) error {
+	g.mu.Lock()
+	if len(g.sessions) == 0 {
+		g.mu.Unlock()
+		return nil
+	}
+	if g.freed == nil {
+		g.freed = make(chan struct{})
+	}
+	freed := g.freed
+	g.mu.Unlock()
+	select {
+	case <-freed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
