@@ -145,14 +145,19 @@ func (h *Host) Stop(ctx context.Context) {
 	h.running.Wait()
 }
 
-// Ready reports whether any shard is owned and the timeline takes entries.
-func (h *Host) Ready() bool {
+// Owned returns the shards that this node owns, ascending, and the newest
+// generation of the consumer group that gave it one.
+func (h *Host) Owned() (generation int32, shards []int32) {
+	shards = []int32{}
 	for _, s := range h.shards {
-		if s.isOwned() {
-			return true
+		s.mu.Lock()
+		if s.owned {
+			shards = append(shards, s.id)
+			generation = max(generation, s.generation)
 		}
+		s.mu.Unlock()
 	}
-	return false
+	return generation, shards
 }
 
 // shardOf returns the shard of a stream.

@@ -20,7 +20,7 @@ func newMetrics(reg prometheus.Registerer, h *Host) *metrics {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "bongsu", Name: name, Help: help}, value))
 	}
 	gauge("stream_actors", "Stream actors that are alive.", func() float64 { return float64(h.alive()) })
-	gauge("shards_owned", "Journal shards that this node owns.", func() float64 { return float64(h.owned()) })
+	gauge("shards_owned", "Journal shards that this node owns.", func() float64 { _, owned := h.Owned(); return float64(len(owned)) })
 	gauge("timeline_queue_items", "Journal records that wait for the timeline.", func() float64 { return float64(h.writer.waiting()) })
 	gauge("timeline_flush_lag_seconds", "How long the oldest record has waited for the timeline.", func() float64 { return h.writer.lag().Seconds() })
 	m := &metrics{
@@ -48,17 +48,6 @@ func (h *Host) alive() int {
 		s.mu.Lock()
 		n += len(s.streams)
 		s.mu.Unlock()
-	}
-	return n
-}
-
-// owned counts the owned shards.
-func (h *Host) owned() int {
-	n := 0
-	for _, s := range h.shards {
-		if s.isOwned() {
-			n++
-		}
 	}
 	return n
 }

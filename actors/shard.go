@@ -223,12 +223,6 @@ func (s *shard) abandoned(now time.Time) bool {
 	return !s.owned && len(s.streams) > 0 && now.Sub(s.lostAt) > abandonedAfter
 }
 
-func (s *shard) isOwned() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.owned
-}
-
 func (s *shard) live() map[hub.Stream]*actor.PID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
