@@ -1,0 +1,316 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"bongsu/actors"
+	"bongsu/cluster"
+	"bongsu/gateway"
+	"bongsu/gateway/api"
+	"bongsu/gateway/auth"
+	"bongsu/gateway/ingest"
+	"bongsu/gateway/sse"
+	"bongsu/gateway/ws"
+	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
+	"bongsu/persistence"
+	"bongsu/persistence/clickhouse"
+	"bongsu/persistence/embedded"
+	"bongsu/persistence/journal"
+	"bongsu/persistence/sqlite"
+	"bongsu/web"
+)
+
+// parts are what a node consists of.
+type parts struct {
+	server   *server
+	kafka    kafka.Config
+	shards   int32
+	timeline persistence.Timeline
+	producer *journal.Producer
+	verifier *auth.Verifier
+	secret   string
+	gateway  *gateway.Gateway
+	host     *actors.Host
+	cluster  *cluster.Node
+	core     *actors.Core
+}
+
+// start starts the parts, each after those that it needs.
+func (n *node) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		n.startHTTP, n.startKafka, n.startTimeline, n.startJournal,
+		n.startAuth, n.startActors, n.startConsumers, n.startServing,
+	} {
+		if err := step(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil // told to stop while starting
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) startHTTP(ctx context.Context) error {
+	server, err := listen(ctx, n.cfg.HTTPAddr, n.log)
+	if err != nil {
+		return fmt.Errorf("%w: set BONGSU_HTTP_ADDR to a free address", err)
+	}
+	n.parts.server = server
+	go server.serve()
+	n.onStop("http", func(ctx context.Context) error {
+		if err := server.http.Shutdown(ctx); err != nil {
+			return errors.Join(err, server.http.Close())
+		}
+		return nil
+	})
+	return nil
+}
+
+func (n *node) startKafka(ctx context.Context) error {
+	n.parts.kafka = kafka.Config{Brokers: n.cfg.KafkaBrokers, ClientID: "bongsu-" + n.cfg.NodeName}
+	if len(n.cfg.KafkaBrokers) == 0 {
+		broker, err := embedded.Start(ctx, embedded.Options{
+			Addr: n.cfg.KafkaEmbeddedAddr,
+			Dir:  filepath.Join(n.cfg.DataDir, "kafka"),
+		}, n.log)
+		if err != nil {
+			return err
+		}
+		n.onStop("embedded broker", broker.Close)
+		n.parts.kafka.Brokers = []string{broker.Addr()}
+	}
+	topics := []kafka.Topic{journal.Topic(n.cfg.KafkaShards)}
+	topics = append(topics, ingest.Topics(n.cfg.KafkaIngressTopics)...)
+	return n.retry(ctx, "Kafka", func(ctx context.Context) error {
+		partitions, err := kafka.EnsureTopics(ctx, n.parts.kafka, topics, n.log)
+		n.parts.shards = partitions[journal.TopicName]
+		return err
+	})
+}
+
+func (n *node) startTimeline(ctx context.Context) error {
+	err := n.retry(ctx, "the timeline", func(ctx context.Context) (err error) {
+		if n.cfg.ClickHouseDSN != "" {
+			n.parts.timeline, err = clickhouse.Open(ctx, n.cfg.ClickHouseDSN, clickhouse.Options{Retention: n.cfg.Retention}, n.log)
+			return err
+		}
+		n.parts.timeline, err = sqlite.Open(ctx, filepath.Join(n.cfg.DataDir, "timeline.db"), n.log)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	n.onStop("timeline", func(context.Context) error { return n.parts.timeline.Close() })
+	return nil
+}
+
+func (n *node) startJournal(context.Context) error {
+	producer, err := journal.NewProducer(n.parts.kafka, n.parts.shards, n.registry, n.log)
+	if err != nil {
+		return err
+	}
+	n.parts.producer = producer
+	n.onStop("journal producer", func(context.Context) error { return producer.Close() })
+	return nil
+}
+
+func (n *node) startAuth(ctx context.Context) error {
+	n.parts.secret = n.cfg.AuthJWTSecret
+	if n.cfg.Dev && n.parts.secret == "" {
+		secret, err := devSecret(n.cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		n.parts.secret = secret
+	}
+	verifier, err := auth.New(ctx, auth.Options{
+		Secret:   n.parts.secret,
+		JWKSURL:  n.cfg.AuthJWKSURL,
+		Issuer:   n.cfg.AuthIssuer,
+		Audience: n.cfg.AuthAudience,
+		Log:      n.log,
+	})
+	n.parts.verifier = verifier
+	return err
+}
+
+func (n *node) startActors(ctx context.Context) error {
+	gw, err := gateway.New(gateway.Options{
+		Auth:           n.parts.verifier,
+		Node:           n.cfg.NodeName,
+		Log:            n.log,
+		Metrics:        n.registry,
+		PersonSessions: n.cfg.SessionsPerPerson,
+	})
+	if err != nil {
+		return err
+	}
+	host := actors.NewHost(actors.Options{
+		Shards:       n.parts.shards,
+		Timeline:     n.parts.timeline,
+		Journal:      n.parts.producer,
+		Sink:         gw,
+		Log:          n.log,
+		Metrics:      n.registry,
+		MaxUnflushed: n.cfg.MaxUnflushed,
+		Retention:    n.cfg.Retention,
+	})
+	member, err := cluster.New(cluster.Options{RemoteAddr: n.cfg.ClusterRemoteAddr, Producer: host.Producer, Log: n.log})
+	if err != nil {
+		return err
+	}
+	n.onStop("cluster", func(context.Context) error { member.Stop(); return nil })
+	host.Start(member, member.System())
+	n.onStop("actors", func(ctx context.Context) error { host.Stop(ctx); return nil })
+	if err := member.Start(ctx, host); err != nil {
+		return err
+	}
+	core := actors.NewCore(member, n.parts.timeline)
+	gw.Start(core)
+	n.parts.gateway, n.parts.host, n.parts.cluster, n.parts.core = gw, host, member, core
+	return nil
+}
+
+func (n *node) startConsumers(context.Context) error {
+	consumer := journal.NewConsumer(n.parts.kafka, n.parts.shards, n.registry, n.log)
+	n.parts.host.CommitTo(consumer)
+	n.background("journal consumer", func(ctx context.Context) error { return consumer.Run(ctx, n.parts.host) })
+
+	ingester, err := ingest.New(ingest.Options{
+		Kafka:   n.parts.kafka,
+		Topics:  n.cfg.KafkaIngressTopics,
+		Journal: n.parts.producer,
+		Metrics: n.registry,
+		Log:     n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.background("ingest", ingester.Run)
+	return nil
+}
+
+// startServing opens the doors. The gateway is the first to stop: its clients
+// are told to go while everything behind it still works.
+func (n *node) startServing(ctx context.Context) error {
+	handler, err := n.handler()
+	if err != nil {
+		return err
+	}
+	n.onStop("gateway", func(ctx context.Context) error {
+		n.parts.gateway.Drain(ctx, n.cfg.DrainWindow)
+		n.parts.gateway.Close()
+		return nil
+	})
+	if err := n.awaitShards(ctx); err != nil {
+		return err
+	}
+	n.parts.server.open(handler)
+	n.log.Info("ready", "url", n.url(), "node", n.cfg.NodeName, "settings", n.cfg.String())
+	if n.cfg.Dev {
+		n.log.Warn("dev mode: anybody on this machine can sign in as anyone", "console", n.url())
+	}
+	return nil
+}
+
+// awaitShards waits until the journal's consumer group has given this node its
+// shards: before that nobody could be served.
+func (n *node) awaitShards(ctx context.Context) error {
+	return n.retry(ctx, "the journal's shards", func(context.Context) error { return n.shardsOwned() })
+}
+
+func (n *node) shardsOwned() error {
+	if _, owned := n.parts.host.Owned(); len(owned) == 0 {
+		return hub.Unavailablef("this node owns no shard of the journal")
+	}
+	return nil
+}
+
+// url returns the address under which a browser on this machine finds the console.
+func (n *node) url() string {
+	host, port, err := net.SplitHostPort(n.parts.server.addr())
+	if err == nil && (host == "::" || host == "0.0.0.0" || host == "") {
+		return "http://" + net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + n.parts.server.addr()
+}
+
+// handler routes what the HTTP port answers.
+func (n *node) handler() (http.Handler, error) {
+	options, err := n.apiOptions()
+	if err != nil {
+		return nil, err
+	}
+	calls, err := api.New(options)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/ws", ws.Handler(n.parts.gateway, ws.Options{
+		Inbox: gateway.NewInbox(n.parts.core), AllowedOrigins: n.cfg.AllowedOrigins, Log: n.log,
+	}))
+	mux.Handle("/notifications", sse.Handler(n.parts.gateway, sse.Options{AllowedOrigins: n.cfg.AllowedOrigins}))
+	mux.Handle(api.Prefix+"/", calls)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", alive)
+	mux.HandleFunc("GET /readyz", ready(n.fit))
+	mux.Handle("/", web.Handler())
+	return mux, nil
+}
+
+// fit returns nil when the node is fit for traffic, or why it is not.
+func (n *node) fit() error {
+	if n.parts.gateway.Draining() {
+		return errors.New("the node is stopping")
+	}
+	return n.shardsOwned()
+}
+
+func (n *node) apiOptions() (options api.Options, err error) {
+	options = api.Options{
+		Inbox:          gateway.NewInbox(n.parts.core),
+		Journal:        n.parts.producer,
+		Auth:           n.parts.verifier,
+		Cluster:        n.cluster,
+		AllowedOrigins: n.cfg.AllowedOrigins,
+		Log:            n.log,
+		Registerer:     n.registry,
+	}
+	if n.cfg.Dev {
+		options.Dev, err = n.dev()
+	}
+	return options, err
+}
+
+// cluster returns what this node knows of the cluster.
+func (n *node) cluster() api.Cluster {
+	generation, owned := n.parts.host.Owned()
+	has := make(map[int32]bool, len(owned))
+	for _, id := range owned {
+		has[id] = true
+	}
+	unowned := []int32{}
+	for id := range n.parts.shards {
+		if !has[id] {
+			unowned = append(unowned, id)
+		}
+	}
+	return api.Cluster{
+		Node:   n.parts.cluster.ID(),
+		Shards: int(n.parts.shards),
+		Members: []api.Member{{
+			ID: n.parts.cluster.ID(), Name: n.cfg.NodeName, Address: n.parts.cluster.Addr(),
+			Generation: generation, Shards: owned,
+		}},
+		Unowned: unowned,
+	}
+}
