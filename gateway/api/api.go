@@ -38,9 +38,8 @@ type Options struct {
 	// Cluster returns what this node knows of the cluster, without blocking.
 	Cluster func() Cluster
 
-	// AllowedOrigins are the web origins, besides the server's own, whose pages
-	// may call the API: "https://console.example", or "*" for all.
-	AllowedOrigins []string
+	// Origins are the web origins, besides the server's own, whose pages may call.
+	Origins gateway.Origins
 	// Log gets failures that are not the caller's; nil logs nothing. Tokens,
 	// bodies and query strings are never logged.
 	Log *slog.Logger
@@ -76,8 +75,7 @@ type service struct {
 
 // New returns the handler of everything under Prefix. It answers every
 // request, those that match no call too, and a request whose call panics. The
-// error names an option that is missing or malformed, or a metric that is
-// registered already.
+// error names an option that is missing, or a metric that is registered already.
 func New(o Options) (http.Handler, error) {
 	if err := o.check(); err != nil {
 		return nil, err

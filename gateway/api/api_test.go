@@ -73,9 +73,9 @@ func newWorld(t *testing.T, change func(*api.Options)) *world {
 			return api.Cluster{Node: "n1", Shards: 2, Unowned: []int32{1},
 				Members: []api.Member{{ID: "n1", Name: "one", Address: "127.0.0.1:1", Generation: 3, Shards: []int32{0}}}}
 		},
-		AllowedOrigins: []string{"https://console.example"},
-		Log:            slog.New(slog.NewTextHandler(w.log, nil)),
-		Registerer:     w.metrics,
+		Origins:    gateway.Origins{"https://console.example"},
+		Log:        slog.New(slog.NewTextHandler(w.log, nil)),
+		Registerer: w.metrics,
 		Dev: &api.Dev{
 			Token: func(p *hub.Principal) (string, error) {
 				return auth.Mint(p, auth.MintOptions{Secret: secret, Audience: audience, TTL: time.Hour})

@@ -5,21 +5,19 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"bongsu/internal/hub"
+	"bongsu/gateway"
 )
 
 // edge stands before the calls and does what concerns them all: origins,
 // time-outs, headers, unknown paths, panics and metrics.
 type edge struct {
 	mux     *http.ServeMux
-	origins []string // that may call from a web page; "*" for all
-	cross   *http.CrossOriginProtection
+	origins gateway.Origins
 	log     *slog.Logger
 	calls   *prometheus.HistogramVec
 }
@@ -27,22 +25,13 @@ type edge struct {
 func newEdge(mux *http.ServeMux, o Options) (*edge, error) {
 	e := &edge{
 		mux:     mux,
-		origins: o.AllowedOrigins,
-		cross:   http.NewCrossOriginProtection(),
+		origins: o.Origins,
 		log:     o.Log,
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "bongsu_api_request_seconds",
 			Help:    "Time to answer a call of the HTTP API, by call and status code.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"call", "code"}),
-	}
-	for _, origin := range o.AllowedOrigins {
-		if origin == "*" {
-			continue
-		}
-		if err := e.cross.AddTrustedOrigin(origin); err != nil {
-			return nil, hub.Invalidf("allowed origin %q: want https://host or https://host:port", origin)
-		}
 	}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(e.calls); err != nil {
@@ -63,6 +52,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store") // a timeline belongs to one person
 	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Vary", "Origin")
 
 	handler, call := e.mux.Handler(r)
 	if call == "" {
@@ -75,9 +65,9 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.calls.WithLabelValues(call, strconv.Itoa(answer.status())).Observe(time.Since(start).Seconds())
 	}()
 	switch {
-	case e.preflight(answer, r):
-	case !e.mayCall(r):
+	case !e.origins.Allow(r):
 		newProblem(http.StatusForbidden, "pages of this origin may not call the API: see BONGSU_ALLOWED_ORIGINS").write(answer)
+	case preflight(answer, r):
 	case call == "none":
 		e.unmatched(answer, r, handler)
 	default:
@@ -88,15 +78,14 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// preflight adds the headers that let a page of an allowed origin read the
-// answer, and reports whether the request only asked for them.
-func (e *edge) preflight(w http.ResponseWriter, r *http.Request) bool {
-	header := w.Header()
-	header.Add("Vary", "Origin")
+// preflight adds the headers that let a page of an origin that may call read
+// the answer, and reports whether the request only asked for them.
+func preflight(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if origin == "" || !e.allowed(origin) {
+	if origin == "" {
 		return false
 	}
+	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", origin)
 	header.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
@@ -107,16 +96,6 @@ func (e *edge) preflight(w http.ResponseWriter, r *http.Request) bool {
 	header.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true
-}
-
-func (e *edge) allowed(origin string) bool {
-	return slices.Contains(e.origins, origin) || slices.Contains(e.origins, "*")
-}
-
-// mayCall reports whether the request changes nothing, or does not come from a
-// web page, or from a page of the server's own or an allowed origin.
-func (e *edge) mayCall(r *http.Request) bool {
-	return slices.Contains(e.origins, "*") || e.cross.Check(r) == nil
 }
 
 // unmatched answers a request that matches no call in the API's own form.

@@ -98,7 +98,7 @@ func TestTheDevelopmentMode(t *testing.T) {
 	}
 	w.call(t, "POST", "/api/v1/dev/sign-in", "", `{"admin":"a:b"}`).
 		problem(t, 422, "the token's sub: a key has only A-Z a-z 0-9 . _ @ -, this one has ':'")
-	w.call(t, "POST", "/api/v1/dev/sign-in", "", body, "Sec-Fetch-Site", "cross-site").
+	w.call(t, "POST", "/api/v1/dev/sign-in", "", body, "Origin", "https://evil.example").
 		problem(t, 403, "pages of this origin may not call the API: see BONGSU_ALLOWED_ORIGINS")
 }
 
