@@ -23,6 +23,8 @@ type Claim struct {
 	Topic      string
 	Partition  int32
 	Generation int32
+	// Claims is how many claims this member has in the generation.
+	Claims int
 	// From is the offset of the first message to come: the committed one, or the
 	// oldest there is.
 	From int64
@@ -140,7 +142,8 @@ func (h *sessionHandler) Cleanup(sarama.ConsumerGroupSession) error {
 func (h *sessionHandler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
 	claim := Claim{
 		Topic: c.Topic(), Partition: c.Partition(), Generation: s.GenerationID(),
-		From: c.InitialOffset(), Messages: c.Messages(), HighWater: c.HighWaterMarkOffset,
+		Claims: countClaims(s.Claims()), From: c.InitialOffset(),
+		Messages: c.Messages(), HighWater: c.HighWaterMarkOffset,
 	}
 	err := h.group.resolve(&claim)
 	if err == nil {

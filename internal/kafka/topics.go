@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/IBM/sarama"
 )
@@ -20,10 +19,9 @@ type Topic struct {
 
 // EnsureTopics creates the topics that do not exist yet, with the brokers'
 // default replication, and returns the partition count of each as it is. An
-// existing topic is left as it is; one with another count of partitions than
-// asked for is logged. While Kafka is away the error wraps hub.ErrUnavailable.
+// existing topic is left as it is, with however many partitions. While Kafka is away the error wraps hub.ErrUnavailable.
 // ctx is looked at between requests, each of which is bounded.
-func EnsureTopics(ctx context.Context, cfg Config, topics []Topic, log *slog.Logger) (map[string]int32, error) {
+func EnsureTopics(ctx context.Context, cfg Config, topics []Topic) (map[string]int32, error) {
 	settings, err := cfg.Sarama()
 	if err != nil {
 		return nil, err
@@ -41,10 +39,6 @@ func EnsureTopics(ctx context.Context, cfg Config, topics []Topic, log *slog.Log
 		count, err := ensure(admin, topic)
 		if err != nil {
 			return nil, fmt.Errorf("topic %s: %w", topic.Name, Classify(err))
-		}
-		if count != topic.Partitions {
-			log.Warn("the topic's partitions are not as set; the topic wins",
-				"topic", topic.Name, "partitions", count, "set", topic.Partitions)
 		}
 		counts[topic.Name] = count
 	}

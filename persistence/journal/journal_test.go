@@ -34,12 +34,8 @@ func newBench(t testing.TB) *bench {
 	}
 	broker := testenv.NewBroker(t)
 	b := &bench{t: t, broker: broker, cfg: kafka.Config{Brokers: []string{broker.Addr()}, ClientID: "test"}, log: log}
-	counts, err := kafka.EnsureTopics(t.Context(), b.cfg, []kafka.Topic{Topic(testShards)}, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if counts[TopicName] != testShards {
-		t.Fatalf("%d shards, want %d", counts[TopicName], testShards)
+	if shards, err := Ensure(t.Context(), b.cfg, testShards, log); err != nil || shards != testShards {
+		t.Fatalf("%d shards, %v; want %d", shards, err, testShards)
 	}
 	return b
 }
@@ -254,6 +250,13 @@ func TestLargeRecordsFillSeveralBatches(t *testing.T) {
 	eventually(t, "all applied", func() bool { return len(got.ids(hub.All)) == len(records) })
 	if !slices.Equal(got.ids(hub.All), numbered("large", len(records))) {
 		t.Errorf("out of order: %v", got.ids(hub.All))
+	}
+}
+
+func TestAnExistingJournalKeepsItsShards(t *testing.T) {
+	b := newBench(t)
+	if shards, err := Ensure(t.Context(), b.cfg, 3*testShards, b.log); err != nil || shards != testShards {
+		t.Errorf("%d shards, %v; want %d", shards, err, testShards)
 	}
 }
 

@@ -19,7 +19,7 @@ func (p *Producer) acknowledgeLocked(s *shard) {
 		part.call.acknowledge(len(part.records))
 		p.releaseLocked(part.size)
 	}
-	s.pending = nil
+	s.pending, p.acked = nil, time.Now()
 }
 
 // retryLocked has the shard's batch sent again, or gives up on the shard.
@@ -140,13 +140,17 @@ func (p *Producer) probe(ctx context.Context) {
 	}
 }
 
-// overdue gives up on shards whose records have waited too long for an answer
-// that is still being waited for, such as that of a broker that hangs.
+// overdue gives up on shards that wait too long for an answer that may not come,
+// such as that of a broker that hangs. Waiting behind others for one's turn does
+// not count while Kafka acknowledges anything.
 func (p *Producer) overdue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.shards {
 		since := s.waiting()
+		if s.pending == nil && since.Before(p.acked) && !since.IsZero() {
+			since = p.acked
+		}
 		if s.down == nil && !since.IsZero() && time.Since(since) > giveUp+probeEvery {
 			p.downLocked(s, hub.Unavailablef("Kafka does not answer"))
 		}

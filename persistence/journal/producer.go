@@ -52,6 +52,7 @@ type Producer struct {
 	shards []*shard
 	busy   map[int32]bool // brokers with a request on its way
 	turn   int            // the shard that the next request starts with
+	acked  time.Time      // when Kafka last acknowledged anything
 	writer *identity      // for shards that have none of their own yet
 }
 
