@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,6 +52,7 @@ type node struct {
 	parts    parts
 	stops    []stopper
 	failed   chan error
+	stopping atomic.Bool // told to stop: not fit for traffic any more
 }
 
 // stopper ends one part. Stoppers run in the reverse order of their start.

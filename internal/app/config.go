@@ -21,7 +21,6 @@ type Config struct {
 	KafkaEmbeddedAddr  string   `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" help:"Where the embedded broker listens, for any Kafka client."`
 	KafkaIngressTopics []string `name:"kafka-ingress-topics" env:"BONGSU_KAFKA_INGRESS_TOPICS" default:"BACKOFFICE-NOTIFICATIONS" help:"Topics that domain services publish to."`
 	KafkaShards        int32    `name:"kafka-shards" env:"BONGSU_KAFKA_SHARDS" default:"64" help:"Partitions of the journal when it is created."`
-	KafkaReplication   int16    `name:"kafka-replication" env:"BONGSU_KAFKA_REPLICATION" default:"-1" help:"Replicas of topics that the hub creates; -1 takes the broker's default."`
 
 	ClickHouseDSN string        `name:"clickhouse-dsn" env:"BONGSU_CLICKHOUSE_DSN" help:"Timeline on ClickHouse, clickhouse://user:pass@host:9000/bongsu or http(s)://…. Empty: SQLite."`
 	Retention     time.Duration `name:"timeline-retention" env:"BONGSU_TIMELINE_RETENTION" default:"2160h" help:"How long entries stay in the timeline; 0 keeps them for good."`

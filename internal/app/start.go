@@ -88,11 +88,8 @@ func (n *node) startKafka(ctx context.Context) error {
 		n.onStop("embedded broker", broker.Close)
 		n.parts.kafka.Brokers = []string{broker.Addr()}
 	}
-	topics := []kafka.Topic{journal.Topic(n.cfg.KafkaShards)}
-	topics = append(topics, ingest.Topics(n.cfg.KafkaIngressTopics)...)
-	return n.retry(ctx, "Kafka", func(ctx context.Context) error {
-		partitions, err := kafka.EnsureTopics(ctx, n.parts.kafka, topics, n.log)
-		n.parts.shards = partitions[journal.TopicName]
+	return n.retry(ctx, "Kafka", func(ctx context.Context) (err error) {
+		n.parts.shards, err = journal.Ensure(ctx, n.parts.kafka, n.cfg.KafkaShards, n.log)
 		return err
 	})
 }
@@ -185,16 +182,11 @@ func (n *node) startConsumers(context.Context) error {
 	n.parts.host.CommitTo(consumer)
 	n.background("journal consumer", func(ctx context.Context) error { return consumer.Run(ctx, n.parts.host) })
 
-	ingester, err := ingest.New(ingest.Options{
+	ingester := ingest.New(ingest.Options{
 		Kafka:   n.parts.kafka,
 		Topics:  n.cfg.KafkaIngressTopics,
-		Journal: n.parts.producer,
 		Metrics: n.registry,
-		Log:     n.log,
-	})
-	if err != nil {
-		return err
-	}
+	}, n.parts.producer, n.log)
 	n.background("ingest", ingester.Run)
 	return nil
 }
@@ -207,9 +199,9 @@ func (n *node) startServing(ctx context.Context) error {
 		return err
 	}
 	n.onStop("gateway", func(ctx context.Context) error {
-		n.parts.gateway.Drain(ctx, n.cfg.DrainWindow)
-		n.parts.gateway.Close()
-		return nil
+		n.stopping.Store(true)
+		defer n.parts.gateway.Close()
+		return n.parts.gateway.Drain(ctx, n.cfg.DrainWindow)
 	})
 	if err := n.awaitShards(ctx); err != nil {
 		return err
@@ -256,9 +248,9 @@ func (n *node) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/ws", ws.Handler(n.parts.gateway, ws.Options{
-		Inbox: gateway.NewInbox(n.parts.core), AllowedOrigins: n.cfg.AllowedOrigins, Log: n.log,
+		Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Log: n.log,
 	}))
-	mux.Handle("/notifications", sse.Handler(n.parts.gateway, sse.Options{AllowedOrigins: n.cfg.AllowedOrigins}))
+	mux.Handle("/notifications", sse.Handler(n.parts.gateway, sse.Options{Origins: n.cfg.AllowedOrigins, Log: n.log}))
 	mux.Handle(api.Prefix+"/", calls)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", alive)
@@ -269,7 +261,7 @@ func (n *node) handler() (http.Handler, error) {
 
 // fit returns nil when the node is fit for traffic, or why it is not.
 func (n *node) fit() error {
-	if n.parts.gateway.Draining() {
+	if n.stopping.Load() {
 		return errors.New("the node is stopping")
 	}
 	return n.shardsOwned()
@@ -277,13 +269,13 @@ func (n *node) fit() error {
 
 func (n *node) apiOptions() (options api.Options, err error) {
 	options = api.Options{
-		Inbox:          gateway.NewInbox(n.parts.core),
-		Journal:        n.parts.producer,
-		Auth:           n.parts.verifier,
-		Cluster:        n.cluster,
-		AllowedOrigins: n.cfg.AllowedOrigins,
-		Log:            n.log,
-		Registerer:     n.registry,
+		Inbox:      gateway.NewInbox(n.parts.core),
+		Journal:    n.parts.producer,
+		Auth:       n.parts.verifier,
+		Cluster:    n.cluster,
+		Origins:    n.cfg.AllowedOrigins,
+		Log:        n.log,
+		Registerer: n.registry,
 	}
 	if n.cfg.Dev {
 		options.Dev, err = n.dev()
