@@ -12,6 +12,8 @@ type Close uint16
 const (
 	// CloseNormal answers a client that leaves, or has left.
 	CloseNormal Close = 1000
+	// CloseMalformed answers a frame that is not a WebSocket frame.
+	CloseMalformed Close = 1002
 	// CloseUnsupported answers a binary frame.
 	CloseUnsupported Close = 1003
 	// CloseBadText answers a text frame that is not UTF-8.
@@ -54,6 +56,8 @@ func (c Close) Reason() string {
 	switch c {
 	case CloseNormal:
 		return "bye"
+	case CloseMalformed:
+		return "malformed frame"
 	case CloseUnsupported:
 		return "text frames only"
 	case CloseBadText:

@@ -286,3 +286,11 @@ func (s *Session) welcome() Welcome {
 	s.version = w.Unread.Version
 	return w
 }
+
+// Full reports whether the person has as many sessions as one may have. Open
+// decides; this is for transports that cannot say no afterwards.
+func (t *Ticket) Full() bool {
+	t.own.mu.Lock()
+	defer t.own.mu.Unlock()
+	return len(t.own.subs) >= t.gateway.options.PersonSessions
+}
