@@ -131,7 +131,7 @@ func (s *service) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	r, w := humago.Unwrap(ctx)
-	token := bearer(r)
+	token := gateway.BearerToken(r)
 	p, err := s.Auth.Authenticate(r.Context(), token)
 	if err != nil {
 		refusal := s.problem(ctx.Context(), err)

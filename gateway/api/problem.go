@@ -99,12 +99,3 @@ func explain(_ huma.Context, _ string, answer any) (any, error) {
 	model.Detail = strings.Join(details, "; ")
 	return model, nil
 }
-
-// bearer returns the token of the request, "" without one.
-func bearer(r *http.Request) string {
-	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(kind, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}
