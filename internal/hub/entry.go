@@ -23,6 +23,9 @@ const (
 	FirstMarks Kind = 3
 )
 
+// Known reports whether this version of the hub knows what to do with the kind.
+func (k Kind) Known() bool { return k >= Notification && k <= FirstMarks }
+
 // String returns the word that clients see.
 func (k Kind) String() string {
 	switch k {

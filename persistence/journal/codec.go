@@ -31,8 +31,8 @@ const (
 func encodeValue(r *hub.Record) ([]byte, error) {
 	size := 2 + 2*binary.MaxVarintLen16 + len(r.ID) + len(r.Type) + len(r.Payload)
 	switch {
-	case r.Kind == 0:
-		return nil, hub.Invalidf("a journal record without a kind")
+	case !r.Kind.Known():
+		return nil, hub.Invalidf("a journal record of no known kind")
 	case len(r.ID) > maxID:
 		return nil, hub.Invalidf("id: longer than %d bytes", maxID)
 	case len(r.Type) > hub.MaxType:
@@ -75,7 +75,7 @@ func (d *Decoder) Decode(key, value []byte) (hub.Record, error) {
 		return hub.Record{}, hub.Invalidf("a journal record of format version %d, this program reads %d", value[0], formatVersion)
 	}
 	kind := hub.Kind(value[1])
-	if kind != hub.Notification && kind != hub.Marks {
+	if !kind.Known() {
 		return hub.Record{}, hub.Invalidf("a journal record of unknown kind %d", kind)
 	}
 	id, rest, err := cut(value[2:], "id", maxID)

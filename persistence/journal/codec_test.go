@@ -18,9 +18,10 @@ func sample() hub.Record {
 }
 
 func TestARecordSurvivesTheJournal(t *testing.T) {
+	first := hub.Record{Stream: "admin:7", Kind: hub.FirstMarks, Payload: hub.EncodeMarks(map[hub.Stream]uint64{hub.All: 3})}
 	marks := hub.Record{Stream: "admin:7", Kind: hub.Marks, Payload: hub.EncodeMarks(map[hub.Stream]uint64{hub.All: 3})}
 	var d Decoder
-	for _, want := range []hub.Record{sample(), marks} {
+	for _, want := range []hub.Record{sample(), marks, first} {
 		value, err := encodeValue(&want)
 		if err != nil {
 			t.Fatal(err)
