@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -214,9 +215,16 @@ func (n *node) startServing(ctx context.Context) error {
 	return nil
 }
 
+// joinPatience is how long joining the consumer group usually takes; waiting for
+// less is not worth a warning.
+const joinPatience = 5 * time.Second
+
 // awaitShards waits until the journal's consumer group has given this node its
 // shards: before that nobody could be served.
 func (n *node) awaitShards(ctx context.Context) error {
+	for start := time.Now(); time.Since(start) < joinPatience && n.shardsOwned() != nil && ctx.Err() == nil; {
+		time.Sleep(5 * time.Millisecond)
+	}
 	return n.retry(ctx, "the journal's shards", func(context.Context) error { return n.shardsOwned() })
 }
 
