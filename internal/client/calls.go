@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -136,6 +137,9 @@ func (c *Client) Refresh(ctx context.Context, token string) error {
 func (c *Client) dispatch(h Handler, frame []byte) error {
 	if raw, stream, seq, ok := scanPush(frame); ok {
 		c.deliver(h, stream, seq, raw)
+		return nil
+	}
+	if c.opts.SkipUnread && bytes.HasPrefix(frame, []byte(unreadHead)) {
 		return nil
 	}
 	var m message

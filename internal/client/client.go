@@ -117,12 +117,12 @@ func (c *Client) serve(ctx context.Context, h Handler, session *Session) (time.D
 	l := c.current()
 	began := time.Now()
 	h.State(State{Connected: true, Session: session})
-	for {
-		if err := l.next(c, h); err != nil {
-			c.drop(l)
-			return time.Since(began), err
-		}
+	var err error
+	for err == nil && ctx.Err() == nil { // what is still buffered after Close is not delivered
+		err = l.next(c, h)
 	}
+	c.drop(l)
+	return time.Since(began), err
 }
 
 // connect opens a link and makes it the client's.

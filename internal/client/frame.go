@@ -20,6 +20,7 @@ const (
 	entryHead  = `{"jsonrpc":"2.0","method":"entry","params":`
 	streamHead = `{"stream":"`
 	seqHead    = `","seq":`
+	unreadHead = `{"jsonrpc":"2.0","method":"unread",`
 )
 
 // scanPush returns the entry's object, stream and seq if frame is an "entry"

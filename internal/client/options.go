@@ -29,6 +29,8 @@ type Options struct {
 	// DropSeen drops entries at or before the cursor. Off, everything that the
 	// hub pushes is delivered, repeats included.
 	DropSeen bool
+	// SkipUnread passes over unread counts unparsed, for clients that only measure.
+	SkipUnread bool
 	// Backoff is the pause between two tries to connect.
 	Backoff Backoff
 	// ConnectTimeout is the most time one try to connect takes; 10 s by default.
