@@ -26,12 +26,13 @@ const (
 // ErrClosed is what Run and calls return after Close.
 var ErrClosed = errors.New("client closed")
 
-// Closed is the hub's own end of a connection.
+// Closed is the hub's own end of a connection: a close frame, or over SSE an event
+// that says the same.
 type Closed struct {
 	// Code is the WebSocket close code, or the HTTP status of a refused handshake.
-	Code int
+	Code int `json:"code"`
 	// Reason is the hub's text for it.
-	Reason string
+	Reason string `json:"reason"`
 }
 
 // Error says with which code and why.

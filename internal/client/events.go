@@ -183,8 +183,15 @@ func (e *events) next(c *Client, h Handler) error {
 			return err
 		}
 	}
-	if next.name == "" || next.name == "message" {
+	switch next.name {
+	case "", "message":
 		next.name = "entry"
+	case "close":
+		closed := &Closed{}
+		if err := json.Unmarshal(next.data, closed); err != nil {
+			return fmt.Errorf("client: the close event: %w", err)
+		}
+		return closed
 	}
 	return c.push(h, next.name, next.data)
 }

@@ -60,8 +60,9 @@ func TestEventsAreDeliveredAndResumed(t *testing.T) {
 	if _, err := c.Unread(t.Context()); err == nil {
 		t.Fatal("a call over SSE succeeded")
 	}
+	ear.hears(t, "all=1", "unread 1 v2", "gap mall:1 5-6 behind")
 	c.Drop()
-	ear.hears(t, "all=1", "unread 1 v2", "gap mall:1 5-6 behind", "lost", "connected")
+	ear.hears(t, "lost", "connected")
 }
 
 func TestARefusedEventStreamEndsTheClient(t *testing.T) {
@@ -73,6 +74,23 @@ func TestARefusedEventStreamEndsTheClient(t *testing.T) {
 	if !errors.As(err, &closed) || closed.Code != http.StatusUnauthorized || !closed.Permanent() {
 		t.Fatalf("got %v", err)
 	}
+}
+
+func TestACloseEventDecidesWhetherToComeBack(t *testing.T) {
+	var connections atomic.Int64
+	s := eventServer(t, func(say func(string), _ *http.Request) {
+		code := client.CloseRestarting
+		if connections.Add(1) > 1 {
+			code = client.CloseForbidden
+		}
+		say(fmt.Sprintf("event: connect\ndata: {}\n\nevent: close\ndata: {\"code\":%d,\"reason\":\"why\"}\n\n", code))
+	})
+	_, ear, ended := follow(t, eventOptions(s))
+	var closed *client.Closed
+	if err := ends(t, ended); !errors.As(err, &closed) || closed.Code != client.CloseForbidden {
+		t.Fatalf("got %v", err)
+	}
+	ear.hears(t, "connected", "lost", "connected", "ended")
 }
 
 func TestAnEventStreamEndsWithItsClient(t *testing.T) {
