@@ -88,9 +88,10 @@ type State struct {
 
 // ListQuery asks for a page of the timeline, as GET /api/v1/timeline does.
 type ListQuery struct {
-	// Stream and Type keep only entries of one stream, of one type.
-	Stream hub.Stream `json:"stream,omitempty"`
-	Type   string     `json:"type,omitempty"`
+	// Stream and Type keep only entries of these streams, of these types; several
+	// are separated by commas.
+	Stream string `json:"stream,omitempty"`
+	Type   string `json:"type,omitempty"`
 	// Unread keeps only what has not been read.
 	Unread bool `json:"unread,omitempty"`
 	// Before and After are places that a Page gave.
