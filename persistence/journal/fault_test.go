@@ -1,0 +1,169 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
+)
+
+// faulty is a cluster of three brokers that fails on demand.
+func faulty(t *testing.T) (*kfake.Cluster, *Producer) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(testShards, TopicName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	p, err := NewProducer(kafka.Config{Brokers: cluster.ListenAddrs()}, testShards, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return cluster, p
+}
+
+// failing makes the next produce requests fail.
+func failing(c *kfake.Cluster, err *kerr.Error, count int) *kfake.FaultHandle {
+	return c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: TopicName, Err: err, Count: count})
+}
+
+func stored(c *kfake.Cluster, stream hub.Stream) int64 {
+	return c.PartitionInfo(TopicName, stream.Shard(testShards)).HighWatermark
+}
+
+func TestPassingRefusalsAreRiddenOut(t *testing.T) {
+	for _, fault := range []*kerr.Error{
+		kerr.NotLeaderForPartition, kerr.LeaderNotAvailable, kerr.NotEnoughReplicas, kerr.KafkaStorageError,
+		kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend, kerr.OutOfOrderSequenceNumber, kerr.UnknownProducerID,
+		kerr.InvalidProducerEpoch,
+	} {
+		t.Run(fault.Message, func(t *testing.T) {
+			cluster, p := faulty(t)
+			for i := range int64(3) { // in sequence, then after each refusal
+				failing(cluster, fault, int(i))
+				if err := p.Append(t.Context(), []hub.Record{record(hub.All, fmt.Sprint(i))}); err != nil {
+					t.Fatal(err)
+				}
+				if got := stored(cluster, hub.All); got != i+1 {
+					t.Fatalf("%d records stored, want %d: one was lost or repeated", got, i+1)
+				}
+			}
+		})
+	}
+}
+
+func TestALastingRefusalIsToldAndForgotten(t *testing.T) {
+	for _, fault := range []*kerr.Error{kerr.TopicAuthorizationFailed, kerr.NotEnoughReplicas} {
+		cluster, p := faulty(t)
+		handle := failing(cluster, fault, -1)
+		start := time.Now()
+		if err := p.Append(t.Context(), []hub.Record{record(hub.All, "x")}); !errors.Is(err, hub.ErrUnavailable) {
+			t.Errorf("%s: got %v", fault.Message, err)
+		}
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("%s: told after %v", fault.Message, took)
+		}
+		handle.Remove()
+		eventually(t, "appends succeed again", func() bool {
+			return p.Append(t.Context(), []hub.Record{record(hub.All, "x")}) == nil
+		})
+	}
+}
+
+// What follows a failed record in its shard is not sent before the caller knows.
+func TestNothingOvertakesAFailedRecord(t *testing.T) {
+	cluster, p := faulty(t)
+	records := make([]hub.Record, 10) // of several batches
+	for i := range records {
+		records[i] = record(hub.All, fmt.Sprint(i))
+		records[i].Payload = fmt.Appendf(nil, `{"body":"%0*d"}`, 500_000, i)
+	}
+	failing(cluster, kerr.TopicAuthorizationFailed, 1)
+	if err := p.Append(t.Context(), records); err == nil {
+		t.Fatal("appended")
+	}
+	if err := p.Append(t.Context(), []hub.Record{record(hub.All, "next")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := stored(cluster, hub.All); got != 1 {
+		t.Errorf("%d records stored, want the next one only", got)
+	}
+}
+
+func TestAHangingBrokerHoldsUpItsOwnShardsOnly(t *testing.T) {
+	cluster, p := faulty(t)
+	leader := cluster.LeaderFor(TopicName, hub.All.Shard(testShards))
+	var other hub.Stream
+	for i := 0; other == "" || cluster.LeaderFor(TopicName, other.Shard(testShards)) == leader; i++ {
+		other = hub.MallStream(fmt.Sprint(i))
+	}
+	for _, stream := range []hub.Stream{hub.All, other} {
+		if err := p.Append(t.Context(), []hub.Record{record(stream, "warm")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release := make(chan struct{})
+	defer close(release)
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if cluster.CurrentNode() == leader {
+			cluster.SleepControl(func() { <-release })
+		}
+		return nil, nil, false
+	})
+	var hung sync.WaitGroup
+	hung.Go(func() {
+		start := time.Now()
+		if err := p.Append(t.Context(), []hub.Record{record(hub.All, "hangs")}); !errors.Is(err, hub.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(start); took > 3500*time.Millisecond {
+			t.Errorf("told after %v", took)
+		}
+	})
+	deadline := time.Now().Add(time.Second)
+	for i := 0; time.Now().Before(deadline); i++ {
+		start := time.Now()
+		if err := p.Append(t.Context(), []hub.Record{record(other, fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("a shard of another broker took %v", took)
+		}
+	}
+	hung.Wait()
+}
+
+func TestOrderSurvivesMovingLeaders(t *testing.T) {
+	cluster, p := faulty(t)
+	got := newRecorder()
+	b := &bench{t: t, cfg: kafka.Config{Brokers: cluster.ListenAddrs()}, log: slog.New(slog.DiscardHandler)}
+	b.consume(got)
+	const n = 600
+	for i := range n {
+		if i%50 == 0 {
+			cluster.ShufflePartitionLeaders()
+		}
+		if err := p.Append(t.Context(), []hub.Record{record(hub.All, fmt.Sprintf("a-%d", i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all applied", func() bool { return len(got.ids(hub.All)) == n })
+	got.mu.Lock()
+	defer got.mu.Unlock()
+	for i, r := range got.records[hub.All][:n] {
+		if want := fmt.Sprintf("a-%d", i); r.ID != want {
+			t.Fatalf("%s at %d", r.ID, i)
+		}
+	}
+}
