@@ -120,6 +120,7 @@ func latencyOf(h *hdrhistogram.Histogram) Latency {
 	}
 }
 
+// String lists the quantiles as the cells of a table row: p50, p90, p99, p99.9, max.
 func (l Latency) String() string {
 	return fmt.Sprintf("%.2f\t%.2f\t%.2f\t%.2f\t%.2f", l.P50, l.P90, l.P99, l.P999, l.Max)
 }
