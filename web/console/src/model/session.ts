@@ -1,0 +1,94 @@
+import { SignedOutError } from "../../../client/src/index.ts";
+
+/** A person to be in development mode. */
+export interface Person {
+  admin: string;
+  name: string;
+  malls: string[];
+  partners: string[];
+}
+
+/** How this tab is signed in. */
+export type SignIn = { how: "dev"; person: Person } | { how: "token"; token: string };
+
+/** A failed HTTP call, with the server's own words. */
+export class HttpError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const storageKey = "bongsu.signIn";
+
+/** The sign-in of this tab, which outlives a reload but not the tab. */
+export function storedSignIn(): SignIn | undefined {
+  try {
+    const raw = JSON.parse(sessionStorage.getItem(storageKey) ?? "null") as SignIn | null;
+    return raw?.how === "dev" || raw?.how === "token" ? raw : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function storeSignIn(signIn: SignIn | undefined): void {
+  try {
+    if (signIn) sessionStorage.setItem(storageKey, JSON.stringify(signIn));
+    else sessionStorage.removeItem(storageKey);
+  } catch {
+    // Without storage the sign-in ends with the page.
+  }
+}
+
+/** Asks the hub whether it lets people in without a password. */
+export async function devMode(): Promise<boolean> {
+  const response = await fetch("/api/v1/dev/sign-in", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  return response.status !== 404 && response.status !== 405 && response.status !== 501;
+}
+
+/** Sends JSON to the hub's development API. Throws an HttpError when it is refused. */
+export async function post(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: JSON.stringify(body),
+  });
+  const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  if (!response.ok) throw new HttpError(response.status, reason(answer, response));
+  return answer;
+}
+
+function reason(problem: Record<string, unknown>, response: Response): string {
+  const text = problem["detail"] ?? problem["title"];
+  return typeof text === "string" ? text : `HTTP ${response.status}`;
+}
+
+/** Gets a token for a person of development mode. */
+export async function devToken(person: Person): Promise<string> {
+  const { token } = await post("/api/v1/dev/sign-in", person);
+  if (typeof token !== "string") throw new HttpError(200, "no token");
+  return token;
+}
+
+/**
+ * What the client asks for tokens: in development mode a fresh one each time, else
+ * the pasted one for as long as it lasts.
+ */
+export function tokenProvider(signIn: SignIn): () => Promise<string> {
+  if (signIn.how === "token") return () => Promise.resolve(signIn.token);
+  return async () => {
+    try {
+      return await devToken(signIn.person);
+    } catch (thrown) {
+      const refused = thrown instanceof HttpError && thrown.status >= 400 && thrown.status < 500;
+      if (refused && thrown.status !== 429) throw new SignedOutError(thrown.message);
+      throw thrown;
+    }
+  };
+}

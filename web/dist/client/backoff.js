@@ -1,0 +1,21 @@
+/** 1 s, 2 s, 4 s … 30 s. */
+export const defaultBackoff = { min: 1_000, max: 30_000 };
+/**
+ * Milliseconds to wait before attempt number `attempt`, which counts from 0: a
+ * random part of min·2^attempt, at most max. The whole of it is random, so that
+ * clients that were cut off together do not come back together.
+ */
+export function backoffDelay(attempt, options, random) {
+    const ceiling = Math.min(options.max, options.min * 2 ** Math.min(attempt, 30));
+    return Math.round(random() * ceiling);
+}
+/**
+ * Codes 4500–4999 end the client. 4000 (the node restarts) and 4003 (the token
+ * has expired) are nobody's failure, so the count of attempts starts again.
+ * Everything else is a lost connection.
+ */
+export function closeVerdict(code) {
+    if (code >= 4500 && code <= 4999)
+        return "stop";
+    return code === 4000 || code === 4003 ? "promptly" : "backoff";
+}
