@@ -35,6 +35,11 @@ type Options struct {
 	// Retention is how long records of a topic are kept that does not say
 	// otherwise; 0 means 7 days.
 	Retention time.Duration
+	// Sync writes every record batch to the disk itself before it is
+	// acknowledged. Without it the operating system does so a moment later, as
+	// with Kafka: what was acknowledged survives the end of the process, however
+	// it ends, but the last seconds not that of the machine.
+	Sync bool
 }
 
 // segmentBytes is how large a segment of a partition's log grows. Retention
@@ -55,9 +60,8 @@ type Broker struct {
 }
 
 // Start starts a broker; when it returns, clients can connect. It goes on where
-// the last broker on the same directory stopped, however that one ended. Every
-// record batch is on the disk before it is acknowledged. The error of a taken
-// port or directory says which setting to change.
+// the last broker on the same directory stopped, however that one ended. The error
+// of a taken port or directory says which setting to change.
 func Start(ctx context.Context, o Options, log *slog.Logger) (*Broker, error) {
 	host, port, err := net.SplitHostPort(o.Addr)
 	if err != nil {
@@ -96,14 +100,13 @@ func options(ctx context.Context, o Options, host string, port int, log *slog.Lo
 		retention = 7 * 24 * time.Hour
 	}
 	var listen net.ListenConfig
-	return []kfake.Opt{
+	opts := []kfake.Opt{
 		kfake.Ports(port),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
 			return listen.Listen(ctx, network, net.JoinHostPort(host, strconv.Itoa(port)))
 		}),
 		kfake.ClusterID("bongsu-embedded"),
 		kfake.DataDir(o.Dir),
-		kfake.SyncWrites(),
 		kfake.AllowAutoTopicCreation(),
 		kfake.DefaultNumPartitions(partitions),
 		kfake.BrokerConfigs(map[string]string{
@@ -113,6 +116,10 @@ func options(ctx context.Context, o Options, host string, port int, log *slog.Lo
 		}),
 		kfake.WithLogger(brokerLog{log.With("part", "embedded kafka")}),
 	}
+	if o.Sync {
+		opts = append(opts, kfake.SyncWrites())
+	}
+	return opts
 }
 
 // lockDir creates the directory and keeps other brokers off it until the file

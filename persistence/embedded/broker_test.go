@@ -14,7 +14,12 @@ import (
 
 func start(t *testing.T, addr, dir string) *Broker {
 	t.Helper()
-	b, err := Start(t.Context(), Options{Addr: addr, Dir: dir}, slog.New(slog.DiscardHandler))
+	return startWith(t, Options{Addr: addr, Dir: dir})
+}
+
+func startWith(t *testing.T, o Options) *Broker {
+	t.Helper()
+	b, err := Start(t.Context(), o, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,19 +81,21 @@ func count(t *testing.T, addr, topic string) int64 {
 }
 
 func TestAnyClientUsesItAndRecordsOutliveIt(t *testing.T) {
-	dir := t.TempDir()
-	b := start(t, "127.0.0.1:0", dir)
-	addr := b.Addr()
-	produce(t, addr, "made-by-its-first-use", "one")
-	stop(t, b)
+	for _, sync := range []bool{false, true} {
+		o := Options{Addr: "127.0.0.1:0", Dir: t.TempDir(), Sync: sync}
+		b := startWith(t, o)
+		o.Addr = b.Addr()
+		produce(t, o.Addr, "made-by-its-first-use", "one")
+		stop(t, b)
 
-	b = start(t, addr, dir)
-	if b.Addr() != addr {
-		t.Fatalf("listens on %s, want %s again", b.Addr(), addr)
-	}
-	produce(t, addr, "made-by-its-first-use", "two")
-	if got := count(t, addr, "made-by-its-first-use"); got != 2 {
-		t.Errorf("%d records, want 2", got)
+		b = startWith(t, o)
+		if b.Addr() != o.Addr {
+			t.Fatalf("listens on %s, want %s again", b.Addr(), o.Addr)
+		}
+		produce(t, o.Addr, "made-by-its-first-use", "two")
+		if got := count(t, o.Addr, "made-by-its-first-use"); got != 2 {
+			t.Errorf("%d records, want 2", got)
+		}
 	}
 }
 
