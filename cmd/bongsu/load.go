@@ -79,7 +79,7 @@ func (c *loadCmd) Run(ctx context.Context, io *stdio) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil // an interrupted run is no verdict
+		return nil //nolint:nilerr // an interrupted run is no verdict
 	case err != nil:
 		return err
 	case !report.OK:

@@ -27,10 +27,10 @@ type result struct {
 // bongsu runs a command line in an environment without settings.
 func bongsu(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	return bongsuIn(t, t.Context(), stdin, args...)
+	return bongsuIn(t.Context(), t, stdin, args...)
 }
 
-func bongsuIn(t *testing.T, ctx context.Context, stdin string, args ...string) result {
+func bongsuIn(ctx context.Context, t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	var out, err bytes.Buffer
 	code := run(ctx, args, &stdio{in: strings.NewReader(stdin), out: &out, err: &err})

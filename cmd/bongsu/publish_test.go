@@ -150,7 +150,7 @@ func TestAnInterruptedPublishIsNoSuccess(t *testing.T) {
 	address, _ := broker(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := bongsuIn(t, ctx, "", "publish", "--brokers", address, "--topic", testTopic, "--text", "x")
+	r := bongsuIn(ctx, t, "", "publish", "--brokers", address, "--topic", testTopic, "--text", "x")
 	if r.code != exitUnavailable || !strings.Contains(r.err, "after 0 published") {
 		t.Fatalf("got %+v", r)
 	}

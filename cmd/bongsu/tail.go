@@ -58,7 +58,7 @@ func (c *tailCmd) Run(ctx context.Context, log *slog.Logger, io *stdio) error {
 	case view.failed != nil:
 		return fmt.Errorf("tail: %w", view.failed)
 	case errors.Is(err, client.ErrClosed), ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // it was asked to end
 	}
 	return c.explain(err)
 }

@@ -57,7 +57,10 @@ func TestTailWritesEntriesInColumns(t *testing.T) {
 	if len(lines) != 3 || strings.Join(strings.Fields(lines[0]), " ") != "mall:1001 #43 ORDER_PLACED 새 주문 3건 /o/1" {
 		t.Fatalf("got:\n%s", r.out)
 	}
-	column := func(line string) int { return cellsOf(line[:strings.Index(line, "3건")]) }
+	column := func(line string) int {
+		before, _, _ := strings.Cut(line, "3건")
+		return cellsOf(before)
+	}
 	if column(lines[0]) != column(lines[1]) || column(lines[1]) != column(lines[2]) {
 		t.Errorf("the bodies are not below each other:\n%s", r.out)
 	}

@@ -96,6 +96,7 @@ func (e *events) next() target {
 		return e.malls[e.random.IntN(len(e.malls))]
 	case ToAdmin:
 		return e.admins[e.random.IntN(len(e.admins))]
+	case ToAll, ToMixed:
 	}
 	return e.all
 }

@@ -52,12 +52,14 @@ func (r *receiver) Entry(stream hub.Stream, seq uint64, raw []byte) {
 		part.counts.holes++
 	case late:
 		part.counts.late++
+	case duplicate:
+		if ours {
+			part.counts.duplicates++
+		}
+	case inOrder:
 	}
 	if !ours {
 		return
-	}
-	if verdict == duplicate {
-		part.counts.duplicates++
 	}
 	part.counts.received++
 	part.counts.bytes += uint64(len(raw))
