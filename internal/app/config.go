@@ -19,6 +19,7 @@ type Config struct {
 
 	KafkaBrokers       []string `name:"kafka-brokers" env:"BONGSU_KAFKA_BROKERS" help:"Kafka brokers, comma-separated. Empty: an embedded broker."`
 	KafkaEmbeddedAddr  string   `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" help:"Where the embedded broker listens, for any Kafka client."`
+	KafkaEmbeddedSync  bool     `name:"kafka-embedded-sync" env:"BONGSU_KAFKA_EMBEDDED_SYNC" help:"Let the embedded broker wait for the disk before it acknowledges: survives a power cut, costs milliseconds."`
 	KafkaIngressTopics []string `name:"kafka-ingress-topics" env:"BONGSU_KAFKA_INGRESS_TOPICS" default:"BACKOFFICE-NOTIFICATIONS" help:"Topics that domain services publish to."`
 	KafkaShards        int32    `name:"kafka-shards" env:"BONGSU_KAFKA_SHARDS" default:"64" help:"Partitions of the journal when it is created."`
 

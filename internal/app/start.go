@@ -82,6 +82,7 @@ func (n *node) startKafka(ctx context.Context) error {
 		broker, err := embedded.Start(ctx, embedded.Options{
 			Addr: n.cfg.KafkaEmbeddedAddr,
 			Dir:  filepath.Join(n.cfg.DataDir, "kafka"),
+			Sync: n.cfg.KafkaEmbeddedSync,
 		}, n.log)
 		if err != nil {
 			return err
