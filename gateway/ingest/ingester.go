@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,7 +84,7 @@ func (in *Ingester) ensureTopics(ctx context.Context) error {
 			kafka.Topic{Name: name, Partitions: in.options.Partitions},
 			kafka.Topic{Name: DeadLetterTopic(name), Partitions: 1})
 	}
-	var again pause
+	var again kafka.Backoff
 	for {
 		_, err := kafka.EnsureTopics(ctx, in.options.Kafka, topics)
 		switch {
@@ -95,7 +94,7 @@ func (in *Ingester) ensureTopics(ctx context.Context) error {
 			return err
 		}
 		in.log.Warn("cannot look at the ingress topics", "err", err)
-		again.wait(ctx)
+		again.Wait(ctx)
 	}
 }
 
@@ -176,7 +175,7 @@ func (in *Ingester) append(ctx context.Context, b *batch) error {
 
 // appendAll appends until it succeeds, is refused for good, or ctx ends.
 func (in *Ingester) appendAll(ctx context.Context, records []hub.Record) error {
-	var again pause
+	var again kafka.Backoff
 	for {
 		err := in.journal.Append(ctx, records)
 		if err == nil || errors.Is(err, hub.ErrInvalid) {
@@ -187,7 +186,7 @@ func (in *Ingester) appendAll(ctx context.Context, records []hub.Record) error {
 		}
 		in.metrics.retries.Inc()
 		in.log.Debug("the journal does not take a batch; trying again", "err", err)
-		again.wait(ctx)
+		again.Wait(ctx)
 	}
 }
 
@@ -196,7 +195,7 @@ func (in *Ingester) bury(ctx context.Context, dead []deadLetter) error {
 	if len(dead) == 0 {
 		return nil
 	}
-	var again pause
+	var again kafka.Backoff
 	for {
 		err := in.morgue.bury(dead)
 		if err == nil {
@@ -206,7 +205,7 @@ func (in *Ingester) bury(ctx context.Context, dead []deadLetter) error {
 			return ctx.Err()
 		}
 		in.log.Warn("cannot write dead letters; trying again", "err", err)
-		again.wait(ctx)
+		again.Wait(ctx)
 	}
 	for _, d := range dead {
 		in.metrics.dead.WithLabelValues(d.class()).Inc()
@@ -232,18 +231,5 @@ func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
 	return later, func() {
 		stop()
 		cancel()
-	}
-}
-
-// pause waits longer each time, up to two seconds, with jitter.
-type pause struct{ next time.Duration }
-
-func (p *pause) wait(ctx context.Context) {
-	p.next = min(max(2*p.next, 50*time.Millisecond), 2*time.Second)
-	timer := time.NewTimer(p.next/2 + rand.N(p.next/2))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

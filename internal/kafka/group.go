@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/IBM/sarama"
 
@@ -67,7 +65,7 @@ func (g *Group) Run(ctx context.Context, consume Consume) error {
 	if err != nil {
 		return err
 	}
-	pause := pauser{most: 2 * time.Second}
+	var pause Backoff
 	for ctx.Err() == nil {
 		client, err := sarama.NewClient(g.cfg.Brokers, settings)
 		if err == nil {
@@ -76,13 +74,13 @@ func (g *Group) Run(ctx context.Context, consume Consume) error {
 		if err != nil && ctx.Err() == nil {
 			g.log.Warn("cannot consume", "err", err)
 		}
-		pause.wait(ctx)
+		pause.Wait(ctx)
 	}
 	return nil
 }
 
 // join consumes through one client until ctx ends or the client is of no more use.
-func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume, pause *pauser) error {
+func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume, pause *Backoff) error {
 	defer func() { _ = client.Close() }()
 	group, err := sarama.NewConsumerGroupFromClient(g.id, client)
 	if err != nil {
@@ -103,15 +101,15 @@ func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume,
 		joined := &sessionHandler{group: g, consume: consume}
 		if err := group.Consume(ctx, g.topics, joined); err != nil && ctx.Err() == nil {
 			g.log.Warn("lost the consumer group; joining again", "err", err)
-			pause.wait(ctx)
+			pause.Wait(ctx)
 			continue
 		}
 		if err := joined.failure(); err != nil && ctx.Err() == nil {
 			g.log.Warn("a claim failed; joining the consumer group again", "err", err)
-			pause.wait(ctx)
+			pause.Wait(ctx)
 			continue
 		}
-		pause.reset()
+		pause.Reset()
 	}
 	return nil
 }
@@ -249,22 +247,4 @@ func countClaims(claims map[string][]int32) int {
 		count += len(partitions)
 	}
 	return count
-}
-
-// pauser waits longer each time, with jitter, up to most.
-type pauser struct {
-	most time.Duration
-	next time.Duration
-}
-
-func (p *pauser) reset() { p.next = 0 }
-
-func (p *pauser) wait(ctx context.Context) {
-	p.next = min(max(2*p.next, 100*time.Millisecond), p.most)
-	timer := time.NewTimer(p.next/2 + rand.N(p.next/2))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
