@@ -29,7 +29,7 @@ type feed struct {
 	// until the first Follow has answered, and after a hole or a Lost. It changes
 	// under mu.
 	followed atomic.Bool
-	// known is closed when followed becomes true.
+	// known is closed when followed becomes true; nil while it is.
 	known chan struct{}
 	// waiting counts those who wait for known.
 	waiting int

@@ -229,6 +229,7 @@ func (f *feed) follows(head hub.Head) {
 	next.cut = max(next.cut, head.Floor)
 	if !f.followed.Swap(true) {
 		close(f.known)
+		f.known = nil
 	}
 	f.advance(&next)
 }

@@ -138,8 +138,21 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.wire = &wire{Conn: conn}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return &tcpWire{tcp, h.wire}, buffers, nil
+	}
 	return h.wire, buffers, nil
 }
+
+// tcpWire is a wire whose Read is that of the TCP connection itself, without a
+// call in between: the stack of an idle reader has no room for one.
+type tcpWire struct {
+	*net.TCPConn
+	wire *wire
+}
+
+func (w *tcpWire) Write(p []byte) (int, error)        { return w.wire.Write(p) }
+func (w *tcpWire) SetWriteDeadline(t time.Time) error { return w.wire.SetWriteDeadline(t) }
 
 // wire is the connection as the WebSocket library sees it. The library reads
 // from it and writes the handshake; later on the session alone writes.
