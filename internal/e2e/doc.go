@@ -1,0 +1,12 @@
+// Package e2e holds the acceptance suite, the crash test and the outage tests.
+// They know only the contract with the outside: they start the real binary as a
+// child process, talk to it over Kafka, HTTP, WebSocket and SSE, and judge what
+// they saw with package checker.
+//
+// The tests have the build tag e2e. What they run on is chosen with -parts:
+//
+//	embedded  the embedded broker and SQLite
+//	classic   Apache Kafka and ClickHouse 18.16 over its native protocol
+//	current   Apache Kafka and a current ClickHouse engine over HTTP
+//	all       each of them, one after the other
+package e2e
