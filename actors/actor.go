@@ -48,7 +48,6 @@ type streamActor struct {
 	stream  hub.Stream
 	shard   *shard
 	state   *streamState // nil until loaded
-	before  int64        // the offset that state was, or is being, loaded at
 	flushed *atomic.Uint64
 
 	waiting  []waiting             // requests until the state is loaded

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -115,7 +116,7 @@ func (e *edge) unmatched(w http.ResponseWriter, r *http.Request, handler http.Ha
 
 // contain ends a call that has panicked.
 func (e *edge) contain(w *answer, call string, cause any) {
-	if cause == http.ErrAbortHandler {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(cause) // the server's own way to cut a connection
 	}
 	e.log.Error("a call panicked", "call", call, "panic", cause, "stack", string(debug.Stack()))

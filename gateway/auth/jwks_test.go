@@ -168,7 +168,7 @@ func TestASecretAndAJWKSDoNotMix(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	public, err := x509.MarshalPKIXPublicKey(crypto.PublicKey(key.Public()))
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		t.Fatal(err)
 	}

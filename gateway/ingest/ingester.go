@@ -85,17 +85,15 @@ func (in *Ingester) ensureTopics(ctx context.Context) error {
 			kafka.Topic{Name: DeadLetterTopic(name), Partitions: 1})
 	}
 	var again kafka.Backoff
-	for {
+	for ctx.Err() == nil {
 		_, err := kafka.EnsureTopics(ctx, in.options.Kafka, topics)
-		switch {
-		case err == nil, ctx.Err() != nil:
-			return nil
-		case !hub.Temporary(err):
+		if err == nil || !hub.Temporary(err) {
 			return err
 		}
 		in.log.Warn("cannot look at the ingress topics", "err", err)
 		again.Wait(ctx)
 	}
+	return nil
 }
 
 // consume moves one claim's records until the claim ends.

@@ -79,7 +79,7 @@ func TestErrorsGetTheHubsClasses(t *testing.T) {
 		t.Errorf("too large became %v", got)
 	}
 	for _, err := range []error{nil, context.Canceled, hub.Invalidf("x"), hub.Unavailablef("x")} {
-		if got := Classify(err); got != err {
+		if got := Classify(err); !errors.Is(got, err) || !errors.Is(err, got) {
 			t.Errorf("%v became %v", err, got)
 		}
 	}

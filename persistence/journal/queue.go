@@ -42,7 +42,7 @@ func newCall(records []hub.Record, shards int32) (*call, error) {
 			return nil, err
 		}
 		size := recordOverhead
-		if i == 0 || !sameValue(r, &records[i-1]) {
+		if i == 0 || !sameValue(r, &records[i-1]) { //nolint:gosec // i-1 is not below 0
 			var err error
 			if value, err = encodeValue(r); err != nil {
 				return nil, err
