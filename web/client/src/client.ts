@@ -245,7 +245,7 @@ export class Client {
   }
 
   #retryIn(delay: number, why: string): void {
-    const offline = typeof navigator !== "undefined" && navigator.onLine === false;
+    const offline = typeof navigator !== "undefined" && "onLine" in navigator && !navigator.onLine;
     this.#retryTimer = replace(this.#retryTimer, () => void this.#connect(), delay);
     this.#setState({ name: "retrying", attempt: this.#attempt, at: Date.now() + delay, offline, why });
   }
@@ -384,8 +384,7 @@ export class Client {
   }
 
   #offline(): void {
-    const { name } = this.#state;
-    if (name === "retrying") this.#setState({ ...(this.#state as State & { name: "retrying" }), offline: true });
+    if (this.#state.name === "retrying") this.#setState({ ...this.#state, offline: true });
   }
 
   #setState(state: State): void {

@@ -16,7 +16,7 @@ export function readEntry(raw: unknown): Entry {
 export function readGap(raw: unknown): Gap {
   const gap = object(raw, "gap");
   if (typeof gap["stream"] !== "string" || !isSeq(gap["from"]) || !isSeq(gap["to"])) throw malformed("gap");
-  return { stream: gap["stream"], from: gap["from"], to: gap["to"], reason: String(gap["reason"] ?? "behind") };
+  return { stream: gap["stream"], from: gap["from"], to: gap["to"], reason: text(gap["reason"]) || "behind" };
 }
 
 export function readUnread(raw: unknown): Unread {
@@ -45,12 +45,12 @@ export function readSession(raw: unknown): Session {
   const unread = readUnread(session["unread"]);
   const heartbeat = session["heartbeatMs"];
   return {
-    session: String(session["session"] ?? ""),
-    node: String(session["node"] ?? ""),
+    session: text(session["session"]),
+    node: text(session["node"]),
     heartbeatMs: typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : 25_000,
     me: {
       admin: me["admin"],
-      name: String(me["name"] ?? ""),
+      name: text(me["name"]),
       malls: texts(me["malls"]),
       partners: texts(me["partners"]),
       ...(Array.isArray(me["scopes"]) ? { scopes: texts(me["scopes"]) } : {}),
@@ -66,6 +66,10 @@ function readStream(raw: unknown): StreamState {
   if (!isSeq(unread) || unread > head) return { stream, head, read, unread: Math.max(0, head - read) };
   // Where retention has passed the mark by, fewer are unread than lie beyond it.
   return { stream, head, read: Math.max(read, head - unread), unread };
+}
+
+function text(raw: unknown): string {
+  return typeof raw === "string" ? raw : "";
 }
 
 function texts(raw: unknown): string[] {

@@ -235,7 +235,7 @@ export class Client {
         this.#retryIn(backoffDelay(this.#attempt++, this.#set.backoff, this.#set.random), why);
     }
     #retryIn(delay, why) {
-        const offline = typeof navigator !== "undefined" && navigator.onLine === false;
+        const offline = typeof navigator !== "undefined" && "onLine" in navigator && !navigator.onLine;
         this.#retryTimer = replace(this.#retryTimer, () => void this.#connect(), delay);
         this.#setState({ name: "retrying", attempt: this.#attempt, at: Date.now() + delay, offline, why });
     }
@@ -372,8 +372,7 @@ export class Client {
         this.unread().catch(() => this.#abandon(turn, "no answer after coming online"));
     }
     #offline() {
-        const { name } = this.#state;
-        if (name === "retrying")
+        if (this.#state.name === "retrying")
             this.#setState({ ...this.#state, offline: true });
     }
     #setState(state) {

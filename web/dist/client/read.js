@@ -14,7 +14,7 @@ export function readGap(raw) {
     const gap = object(raw, "gap");
     if (typeof gap["stream"] !== "string" || !isSeq(gap["from"]) || !isSeq(gap["to"]))
         throw malformed("gap");
-    return { stream: gap["stream"], from: gap["from"], to: gap["to"], reason: String(gap["reason"] ?? "behind") };
+    return { stream: gap["stream"], from: gap["from"], to: gap["to"], reason: text(gap["reason"]) || "behind" };
 }
 export function readUnread(raw) {
     const unread = object(raw, "unread");
@@ -44,12 +44,12 @@ export function readSession(raw) {
     const unread = readUnread(session["unread"]);
     const heartbeat = session["heartbeatMs"];
     return {
-        session: String(session["session"] ?? ""),
-        node: String(session["node"] ?? ""),
+        session: text(session["session"]),
+        node: text(session["node"]),
         heartbeatMs: typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : 25_000,
         me: {
             admin: me["admin"],
-            name: String(me["name"] ?? ""),
+            name: text(me["name"]),
             malls: texts(me["malls"]),
             partners: texts(me["partners"]),
             ...(Array.isArray(me["scopes"]) ? { scopes: texts(me["scopes"]) } : {}),
@@ -66,6 +66,9 @@ function readStream(raw) {
         return { stream, head, read, unread: Math.max(0, head - read) };
     // Where retention has passed the mark by, fewer are unread than lie beyond it.
     return { stream, head, read: Math.max(read, head - unread), unread };
+}
+function text(raw) {
+    return typeof raw === "string" ? raw : "";
 }
 function texts(raw) {
     return Array.isArray(raw) ? raw.map(String) : [];

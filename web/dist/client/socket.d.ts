@@ -1,9 +1,10 @@
+type Handler = ((event: any) => void) | null;
 /** The part of the WebSocket interface that the client uses. */
 export interface SocketLike {
-    onopen: ((event: any) => void) | null;
-    onmessage: ((event: any) => void) | null;
-    onclose: ((event: any) => void) | null;
-    onerror: ((event: any) => void) | null;
+    onopen: Handler;
+    onmessage: Handler;
+    onclose: Handler;
+    onerror: Handler;
     send(data: string): void;
     close(code?: number, reason?: string): void;
 }
@@ -34,3 +35,4 @@ export declare class Link {
     /** Ends the link at once, without waiting for the other side. */
     end(code: number, why: string): void;
 }
+export {};

@@ -18,7 +18,7 @@ export class Link {
         const socket = (this.#socket = new Socket(url, [subprotocol]));
         socket.onopen = () => !this.#over && handlers.opened();
         socket.onmessage = (event) => this.#take(event.data);
-        socket.onclose = (event) => this.#lose(event.code ?? 1006, String(event.reason ?? ""));
+        socket.onclose = (event) => this.#lose(event.code ?? 1006, event.reason ?? "");
         socket.onerror = () => undefined; // a close follows and says as much
     }
     send(frame) {

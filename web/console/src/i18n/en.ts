@@ -50,6 +50,7 @@ export const en = {
     clear: "Clear filters",
     close: "Close filters",
     main: "Timeline",
+    autoRead: "Entries I have seen become read",
   },
 
   stream: {

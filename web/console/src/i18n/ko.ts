@@ -50,6 +50,7 @@ export const ko: Texts = {
     clear: "필터 지우기",
     close: "필터 닫기",
     main: "타임라인",
+    autoRead: "본 알림은 읽음으로 표시",
   },
 
   stream: {

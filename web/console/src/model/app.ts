@@ -24,7 +24,7 @@ export class App {
   readonly status = signal("");
   readonly selected = signal<string | undefined>(undefined);
   readonly expanded = signal<ReadonlySet<string>>(new Set());
-  readonly toasts = new Toasts();
+  readonly toasts = new Toasts((item) => this.inbox.peek()?.isRead(item.entry) ?? true);
   readonly player = new Player();
   #token = "";
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
@@ -82,6 +82,7 @@ export class App {
   async readAll(): Promise<void> {
     await this.#try(async () => {
       await this.inbox.value?.readAll();
+      this.toasts.clear();
       this.say(texts.value.actions.allReadDone);
     });
   }
@@ -165,15 +166,11 @@ export class App {
 /** The one console of this page. */
 export const app = new App();
 
-/** Keeps title and icon of the tab, and the toasts, in step with the counts and marks. */
+/** Keeps title and icon of the tab in step with the unread count. */
 export function followUnread(): void {
   effect(() => {
     const total = app.inbox.value?.unread.value?.total ?? 0;
     document.title = total > 0 ? `(${total}) ${texts.value.brand}` : texts.value.brand;
     document.getElementById("favicon")?.setAttribute("href", total > 0 ? "/favicon-unread.svg" : "/favicon.svg");
-  });
-  effect(() => {
-    const inbox = app.inbox.value;
-    if (inbox?.marks.value) app.toasts.drop((item) => inbox.isRead(item.entry));
   });
 }

@@ -41,13 +41,12 @@ export class Inbox {
   readonly error = signal<Error | undefined>(undefined);
   /** Live entries that are not in the list, because it was full. */
   readonly held = signal(0);
-  /** Grows whenever something more was seen. */
-  readonly seenVersion = signal(0);
   readonly hasMore = computed(() => this.#next.value !== undefined);
   readonly full = computed(() => this.items.value.length >= mostListed);
 
   readonly #next = signal<string | undefined>(undefined);
-  readonly #seen = new Seen();
+  /** Wrapped anew at each change, so that what shows it notices. */
+  readonly #seen = signal({ all: new Seen() });
   readonly #options: InboxOptions;
   #live = 0;
   #arrivals: Item[] = [];
@@ -79,7 +78,7 @@ export class Inbox {
   }
 
   isSeen(entry: Entry): boolean {
-    return this.#seen.has(entry.stream, entry.seq);
+    return this.#seen.value.all.has(entry.stream, entry.seq);
   }
 
   /** How many entries "read up to this one" would mark. */
@@ -131,8 +130,9 @@ export class Inbox {
   /** Notes that the person has looked at an entry. */
   look(entry: Entry): void {
     if (this.isRead(entry) || this.isSeen(entry)) return;
-    this.#seen.add(entry.stream, entry.seq);
-    this.seenVersion.value++;
+    const { all } = this.#seen.value;
+    all.add(entry.stream, entry.seq);
+    this.#seen.value = { all };
     this.#marking ??= setTimeout(() => void this.#markSeen(), markEvery);
   }
 
@@ -190,7 +190,7 @@ export class Inbox {
   /** Fetches what will not be pushed. A small gap is filled, a large one means a fresh start. */
   async #missed(gap: Gap): Promise<void> {
     if (gap.reason === "reset") {
-      this.#seen.clear();
+      this.#seen.value = { all: new Seen() };
       this.marks.value = { ...this.marks.value, [gap.stream]: this.client.stream(gap.stream)?.read ?? 0 };
       await this.reload();
       return;
@@ -210,7 +210,7 @@ export class Inbox {
 
   // Loading and marking.
 
-  async #fetch(load: number, before: string | undefined, use: (page: Page) => void): Promise<void> {
+  async #fetch(load: number, before: string | undefined, take: (page: Page) => void): Promise<void> {
     const { stream, type, unread } = this.filter.value;
     try {
       const page = await this.client.list({
@@ -222,7 +222,7 @@ export class Inbox {
       });
       if (load !== this.#load) return;
       batch(() => {
-        use(page);
+        take(page);
         this.#next.value = page.next;
         this.error.value = undefined;
         this.loading.value = "no";
@@ -251,7 +251,7 @@ export class Inbox {
   async #markSeen(): Promise<void> {
     for (const { stream } of this.streams.value) {
       const mark = this.marks.value[stream] ?? 0;
-      const reach = this.#seen.reach(stream, mark);
+      const reach = this.#seen.value.all.reach(stream, mark);
       if (reach > mark) await this.client.read(stream, reach).catch(() => undefined);
     }
     this.#marking = undefined;

@@ -34,29 +34,17 @@ export function insertLive(list: readonly Item[], items: readonly Item[]): Item[
   return result;
 }
 
-function placeOf(list: readonly Item[], item: Item): number {
+function placeOf(list: readonly Item[], { entry, at }: Item): number {
+  // Its own stream says between which places it stands, its time where there.
   let place = 0;
-  for (let i = 0; i < list.length; i++) {
-    const other = list[i]!;
-    if (other.entry.stream === item.entry.stream) {
-      if (other.entry.seq < item.entry.seq) break;
-      place = i + 1; // below this newer one at least
-    } else if (other.at > item.at) {
-      if (place === i) place = i + 1;
-    } else if (!hasNewerBelow(list, i, item)) {
-      break;
-    }
-  }
+  let end = list.length;
+  list.forEach((other, i) => {
+    if (other.entry.stream !== entry.stream) return;
+    if (other.entry.seq > entry.seq) place = i + 1;
+    else end = Math.min(end, i);
+  });
+  while (place < end && list[place]!.at > at) place++;
   return place;
-}
-
-/** Whether the item's own stream has a newer entry at or below place i. */
-function hasNewerBelow(list: readonly Item[], i: number, item: Item): boolean {
-  for (; i < list.length; i++) {
-    const { stream, seq } = list[i]!.entry;
-    if (stream === item.entry.stream) return seq > item.entry.seq;
-  }
-  return false;
 }
 
 /** Adds an older page to the end of a list, leaving out what is there already. */

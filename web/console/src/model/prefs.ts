@@ -24,6 +24,7 @@ function remembered<T>(key: string, fallback: T, valid: (raw: unknown) => raw is
 }
 
 const oneOf = <T extends string>(...values: T[]) => (raw: unknown): raw is T => values.includes(raw as T);
+const isBoolean = (raw: unknown): raw is boolean => typeof raw === "boolean";
 const isTexts = (raw: unknown): raw is string[] => Array.isArray(raw) && raw.every((x) => typeof x === "string");
 
 const systemLanguage: Language = navigator.language.toLowerCase().startsWith("ko") ? "ko" : "en";
@@ -32,7 +33,8 @@ const systemLanguage: Language = navigator.language.toLowerCase().startsWith("ko
 export const prefs = {
   language: remembered<Language>("bongsu.language", systemLanguage, oneOf("ko", "en")),
   theme: remembered<Theme>("bongsu.theme", "auto", oneOf("auto", "light", "dark")),
-  muted: remembered<boolean>("bongsu.muted", false, (raw): raw is boolean => typeof raw === "boolean"),
+  muted: remembered<boolean>("bongsu.muted", false, isBoolean),
+  autoRead: remembered<boolean>("bongsu.autoRead", true, isBoolean),
   mutedTypes: remembered<string[]>("bongsu.mutedTypes", [], isTexts),
 };
 

@@ -3,7 +3,10 @@ export type PublishProblem = "badType" | "needTargets" | "needText" | "badData";
 
 /** Makes an ingress record of the form. Fields left empty are left out: the hub has defaults. */
 export function eventOf(form: FormData): Record<string, unknown> | PublishProblem {
-  const text = (name: string) => String(form.get(name) ?? "").trim();
+  const text = (name: string) => {
+    const value = form.get(name);
+    return typeof value === "string" ? value.trim() : "";
+  };
   const type = text("type").toUpperCase();
   if (!/^[A-Z][A-Z0-9_]{0,63}$/.test(type)) return "badType";
   const targets = text("targets").split(/[\s,]+/).filter(Boolean);

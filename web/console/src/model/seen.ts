@@ -29,8 +29,4 @@ export class Seen {
     while (seqs.has(reach + 1)) reach++;
     return reach;
   }
-
-  clear(): void {
-    this.#streams.clear();
-  }
 }

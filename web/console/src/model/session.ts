@@ -1,4 +1,5 @@
 import { SignedOutError } from "../../../client/src/index.ts";
+import { tokenFacts } from "../../../client/src/token.ts";
 
 /** A person to be in development mode. */
 export interface Person {
@@ -81,7 +82,10 @@ export async function devToken(person: Person): Promise<string> {
  * the pasted one for as long as it lasts.
  */
 export function tokenProvider(signIn: SignIn): () => Promise<string> {
-  if (signIn.how === "token") return () => Promise.resolve(signIn.token);
+  if (signIn.how === "token") {
+    const { expires = Infinity } = tokenFacts(signIn.token);
+    return () => (Date.now() < expires ? Promise.resolve(signIn.token) : Promise.reject(new SignedOutError("the token has expired")));
+  }
   return async () => {
     try {
       return await devToken(signIn.person);

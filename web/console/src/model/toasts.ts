@@ -23,11 +23,17 @@ export class Toasts {
   /** How many came that will not be shown, while toasts are on screen. */
   readonly skipped = signal(0);
 
+  readonly #isStale: (item: Item) => boolean;
   #shown: Shown[] = [];
   #waiting: Item[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #since = 0;
   #paused = false;
+
+  /** What isStale says of by the time there is a place for it is not shown. */
+  constructor(isStale: (item: Item) => boolean) {
+    this.#isStale = isStale;
+  }
 
   /** Shows an item now, or as soon as there is a place. */
   add(item: Item): void {
@@ -39,14 +45,6 @@ export class Toasts {
   dismiss(key: string): void {
     this.#tick();
     this.#shown = this.#shown.filter((s) => s.item.key !== key);
-    this.#publish();
-  }
-
-  /** Removes what is read by now. */
-  drop(isRead: (item: Item) => boolean): void {
-    this.#tick();
-    this.#waiting = this.#waiting.filter((item) => !isRead(item));
-    this.#shown = this.#shown.filter((s) => !isRead(s.item));
     this.#publish();
   }
 
@@ -84,7 +82,8 @@ export class Toasts {
 
   #publish(): void {
     while (this.#shown.length < mostShown && this.#waiting.length > 0) {
-      this.#shown.push({ item: this.#waiting.shift()!, left: shownFor });
+      const item = this.#waiting.shift()!;
+      if (!this.#isStale(item)) this.#shown.push({ item, left: shownFor });
     }
     const beyond = Math.max(0, this.#waiting.length - mostShown);
     this.#waiting.splice(0, beyond);

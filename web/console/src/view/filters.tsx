@@ -6,7 +6,7 @@ import { Close, Dot, Inbox as InboxIcon, knownTypes, TypeIcon, Volume, VolumeOff
 
 interface FiltersProps {
   inbox: Inbox;
-  close(): void;
+  close: () => void;
 }
 
 /** The views, streams and types to narrow the timeline to. */
@@ -33,13 +33,18 @@ export function Filters({ inbox, close }: FiltersProps) {
       {narrowed && (
         <button type="button" class="link-button filters-clear" data-testid="filter-clear" onClick={() => show(noFilter)}>{nav.clear}</button>
       )}
+      <label class="auto-read">
+        <input type="checkbox" checked={prefs.autoRead.value} data-testid="auto-read"
+          onChange={(event) => (prefs.autoRead.value = event.currentTarget.checked)} />
+        <span>{nav.autoRead}</span>
+      </label>
     </nav>
   );
 }
 
 interface GroupProps {
   inbox: Inbox;
-  show(change: Parameters<Inbox["show"]>[0]): void;
+  show: (change: Parameters<Inbox["show"]>[0]) => void;
 }
 
 function Streams({ inbox, show }: GroupProps) {
@@ -93,7 +98,7 @@ interface ChoiceProps {
   testid: string;
   on: boolean;
   label: string;
-  pick(): void;
+  pick: () => void;
   icon?: preact.ComponentChildren;
   count?: number;
   title?: string;

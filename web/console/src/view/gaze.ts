@@ -7,14 +7,14 @@ const share = 0.6;
 
 /** Tells which entries have been before the person's eyes. */
 export class Gaze {
-  readonly #looked: (item: Item) => void;
+  readonly #looked: (item: Item) => unknown;
   readonly #items = new Map<Element, Item>();
   readonly #timers = new Map<Element, ReturnType<typeof setTimeout>>();
   readonly #inView = new Set<Element>();
   #observer: IntersectionObserver | undefined;
   #ending = new AbortController();
 
-  constructor(looked: (item: Item) => void) {
+  constructor(looked: (item: Item) => unknown) {
     this.#looked = looked;
   }
 

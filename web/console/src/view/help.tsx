@@ -3,7 +3,7 @@ import { texts } from "../i18n/index.ts";
 import { Close } from "./icons.tsx";
 
 /** The keyboard, explained. */
-export function HelpDialog({ close }: { close(): void }) {
+export function HelpDialog({ close }: { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const { help } = texts.value;

@@ -7,8 +7,8 @@ import { toggleMuted } from "../model/prefs.ts";
 export interface KeysOptions {
   inbox: Inbox;
   scroller: RefObject<HTMLElement | null>;
-  toggleHelp(): void;
-  openFilters(): void;
+  toggleHelp: () => void;
+  openFilters: () => void;
 }
 
 /** The keyboard, wherever the focus is but in a field or dialog. */

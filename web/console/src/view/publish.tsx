@@ -9,7 +9,7 @@ const sounds = ["order", "alarm", "bell", "chime", "none"];
 const priorities = ["low", "normal", "high"];
 
 /** Development mode's way to put an event into Kafka. */
-export function PublishPanel({ close }: { close(): void }) {
+export function PublishPanel({ close }: { close: () => void }) {
   const { publish } = texts.value;
   const [answer, setAnswer] = useState<{ ok: boolean; text: string }>();
   const [busy, setBusy] = useState(false);

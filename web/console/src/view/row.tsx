@@ -33,7 +33,7 @@ export const Row = memo(function Row({ item, inbox, gaze, read, seen, expanded, 
     <li ref={element} class="row" data-testid="entry" data-key={key} data-stream={entry.stream} data-seq={entry.seq}
       data-type={entry.type} data-read={read} data-seen={seen} data-expanded={expanded} data-selected={selected}
       data-priority={entry.priority}>
-      <button type="button" class="row-main" aria-expanded={expanded} aria-controls={details}
+      <button type="button" class="row-main" aria-expanded={expanded} aria-controls={expanded ? details : undefined}
         onClick={() => app.toggle(item)} onFocus={() => (app.selected.value = key)}>
         <span class="row-dot" title={state}><span class="visually-hidden">{state}</span></span>
         <TypeIcon type={entry.type} />
@@ -42,11 +42,10 @@ export const Row = memo(function Row({ item, inbox, gaze, read, seen, expanded, 
             {entry.priority === "high" && <span class="urgent" title={list.urgent}><span class="visually-hidden">{list.urgent}</span></span>}
             {title}
           </span>
-          {entry.body && entry.title && <span class="row-body">{entry.body}</span>}
-          {entry.body && !entry.title && <span class="row-body">{entry.body}</span>}
+          {entry.body && <span class="row-body">{entry.body}</span>}
         </span>
         <span class="row-meta">
-          <span class="row-type">{type !== title ? type : ""}</span>
+          {type !== title && <span class="row-type">{type}</span>}
           <span class="chip" data-kind={entry.stream.split(":")[0]}>{app.streamName(entry.stream)}</span>
         </span>
         <Time at={item.at} />

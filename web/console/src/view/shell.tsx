@@ -37,11 +37,12 @@ export function Shell({ inbox }: ShellProps) {
           <Filter /><span class="visually-hidden">{texts.value.nav.filters}</span>
         </button>
         <h1 class="brand">
-          <span class="brand-mark"><Flame size={16} /></span>
+          <span class="brand-mark"><Flame size={19} /></span>
           <span class="brand-name">{texts.value.brand}</span>
         </h1>
         <UnreadBadge inbox={inbox} />
         <Connection inbox={inbox} />
+        <Me inbox={inbox} />
         <Tools inbox={inbox} publish={publish} setPublish={setPublish} setHelp={setHelp} />
       </header>
       <Filters inbox={inbox} close={() => setFilters(false)} />
@@ -61,17 +62,23 @@ function UnreadBadge({ inbox }: ShellProps) {
   const total = inbox.unread.value?.total;
   if (total === undefined) return null;
   return (
-    <span class="badge" data-testid="unread-badge" data-total={total} data-zero={total === 0} role="status"
+    <span class="badge" data-testid="unread-badge" data-total={total} data-zero={total === 0} role="img"
       aria-label={texts.value.unreadLabel(total)} title={texts.value.unreadLabel(total)}>
       {total}
     </span>
   );
 }
 
+function Me({ inbox }: ShellProps) {
+  const me = inbox.me.value;
+  if (!me) return null;
+  return <p class="me" data-testid="me" data-admin={me.admin}>{me.name ? <><b>{me.name}</b> {me.admin}</> : <b>{me.admin}</b>}</p>;
+}
+
 interface ToolsProps extends ShellProps {
   publish: boolean;
-  setPublish(on: boolean): void;
-  setHelp(on: boolean): void;
+  setPublish: (on: boolean) => void;
+  setHelp: (on: boolean) => void;
 }
 
 function Tools({ inbox, publish, setPublish, setHelp }: ToolsProps) {

@@ -14,7 +14,7 @@ export function SignInPage() {
   const [way, setWay] = useState<Way>("checking");
   const [hasDev, setHasDev] = useState(false);
   useEffect(() => {
-    devMode()
+    void devMode()
       .catch(() => false)
       .then((dev) => {
         setHasDev(dev);
@@ -26,7 +26,7 @@ export function SignInPage() {
     <main class="sign-in" data-testid="sign-in">
       <div class="sign-in-card">
         <div class="sign-in-brand">
-          <span class="brand-mark"><Flame size={22} /></span>
+          <span class="brand-mark"><Flame size={30} /></span>
           <div>
             <h1>{texts.value.brand}</h1>
             <p>{texts.value.tagline}</p>

@@ -5,6 +5,7 @@ import { texts } from "../i18n/index.ts";
 import { app } from "../model/app.ts";
 import type { Inbox } from "../model/inbox.ts";
 import type { Item } from "../model/list.ts";
+import { prefs } from "../model/prefs.ts";
 import { Gaze } from "./gaze.ts";
 import { Check, Inbox as InboxIcon, Up } from "./icons.tsx";
 import { Row } from "./row.tsx";
@@ -23,7 +24,6 @@ export function Timeline({ inbox, scroller }: TimelineProps) {
   const items = inbox.items.value;
   const days = useMemo(() => byDay(items), [items]);
   const [expanded, selected] = [app.expanded.value, app.selected.value];
-  inbox.seenVersion.value; // rows show what was seen
   return (
     <div class="timeline" data-testid="timeline" aria-busy={inbox.loading.value !== "no"}>
       <FreshPill inbox={inbox} scroller={scroller} />
@@ -68,7 +68,8 @@ function byDay(items: readonly Item[]): Day[] {
 }
 
 function useGaze(inbox: Inbox, scroller: RefObject<HTMLElement | null>): Gaze {
-  const gaze = useMemo(() => new Gaze((item) => inbox.look(item.entry)), [inbox]);
+  const autoRead = prefs.autoRead.value;
+  const gaze = useMemo(() => new Gaze((item) => autoRead && inbox.look(item.entry)), [inbox, autoRead]);
   useEffect(() => {
     gaze.start(scroller.current);
     return () => gaze.stop();

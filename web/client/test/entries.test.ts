@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { MemoryCursorStore } from "../src/index.ts";
+import { FakeSocket, greet, jwt, live, session, start, streams } from "./fake.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_800_000_000_000 });
+  FakeSocket.all = [];
+});
+afterEach(() => void vi.useRealTimers());
+
+describe("entries", () => {
+  it("come once each, whatever is sent twice", async () => {
+    const { log, socket } = await live();
+    for (const seq of [43, 43, 44, 42, 44, 45]) socket.push("entry", { stream: "mall:1001", seq });
+    expect(log.entries).toEqual(["mall:1001#43", "mall:1001#44", "mall:1001#45"]);
+  });
+
+  it("resume where the last connection was", async () => {
+    const { log, socket } = await live();
+    socket.push("entry", { stream: "mall:1001", seq: 43 });
+    socket.drop();
+    await vi.advanceTimersByTimeAsync(500);
+    FakeSocket.last.open();
+    expect(FakeSocket.last.lastCall.params["cursor"]).toEqual({ all: 10, "mall:1001": 43 });
+    FakeSocket.last.answer(session({ streams: [streams[0], { ...streams[1], head: 45 }] }));
+    await vi.advanceTimersByTimeAsync(0);
+    for (const seq of [44, 45]) FakeSocket.last.push("entry", { stream: "mall:1001", seq });
+    expect(log.entries).toEqual(["mall:1001#43", "mall:1001#44", "mall:1001#45"]);
+    expect(log.gaps).toEqual([]);
+  });
+
+  it("resume where the page before was", async () => {
+    const cursorStore = new MemoryCursorStore();
+    const { client, socket } = await live({ cursorStore });
+    socket.push("entry", { stream: "mall:1001", seq: 43 });
+    client.close();
+    start({ cursorStore });
+    await vi.advanceTimersByTimeAsync(0);
+    FakeSocket.last.open();
+    expect(FakeSocket.last.lastCall.params["cursor"]).toEqual({ all: 10, "mall:1001": 43 });
+  });
+
+  it("do not resume another person's place", async () => {
+    const cursorStore = new MemoryCursorStore();
+    cursorStore.save("7", { all: 3 });
+    start({ cursorStore, token: () => Promise.resolve(jwt(3600, "8")) });
+    await vi.advanceTimersByTimeAsync(0);
+    FakeSocket.last.open();
+    expect(FakeSocket.last.lastCall.params["cursor"]).toEqual({});
+  });
+
+  it("never go the stored cursor back behind another tab's", async () => {
+    const cursorStore = new MemoryCursorStore();
+    const { socket } = await live({ cursorStore });
+    cursorStore.save("7", { all: 10, "mall:1001": 99 });
+    socket.push("entry", { stream: "mall:1001", seq: 43 });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(cursorStore.load("7")).toEqual({ all: 10, "mall:1001": 99 });
+  });
+
+  it("keep a place that a hub still catching up does not know yet", async () => {
+    const { client, log, socket } = await live();
+    socket.push("entry", { stream: "mall:1001", seq: 43 });
+    socket.drop();
+    await vi.advanceTimersByTimeAsync(500);
+    await greet(); // its head is 42 again
+    expect(client.cursor["mall:1001"]).toBe(43);
+    FakeSocket.last.push("entry", { stream: "mall:1001", seq: 44 });
+    expect(log.gaps).toEqual([]);
+    expect(log.entries).toEqual(["mall:1001#43", "mall:1001#44"]);
+  });
+});
+
+describe("gaps", () => {
+  it("are told, and entries go on after them", async () => {
+    const { client, log, socket } = await live();
+    socket.push("gap", { stream: "mall:1001", from: 43, to: 1500, reason: "behind" });
+    socket.push("entry", { stream: "mall:1001", seq: 1501 });
+    expect(log.gaps).toEqual(["mall:1001 43-1500 behind"]);
+    expect(log.entries).toEqual(["mall:1001#1501"]);
+    expect(client.cursor["mall:1001"]).toBe(1501);
+  });
+
+  it("of a stream that began anew bring the stored cursor back too", async () => {
+    const cursorStore = new MemoryCursorStore();
+    cursorStore.save("7", { "mall:1001": 900 });
+    const { log } = start({ cursorStore });
+    const socket = await greet();
+    socket.push("gap", { stream: "mall:1001", from: 1, to: 42, reason: "reset" });
+    socket.push("entry", { stream: "mall:1001", seq: 43 });
+    expect(log.entries).toEqual(["mall:1001#43"]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(cursorStore.load("7")?.["mall:1001"]).toBe(43);
+  });
+
+  it("that nobody told are noticed", async () => {
+    const { log, socket } = await live();
+    socket.push("entry", { stream: "mall:1001", seq: 46 });
+    expect(log.gaps).toEqual(["mall:1001 43-45 missing"]);
+    expect(log.entries).toEqual(["mall:1001#46"]);
+  });
+
+  it("stand for streams whose cursor did not fit into the first frame", async () => {
+    const cursorStore = new MemoryCursorStore();
+    const cursor = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`mall:${"x".repeat(20)}${i}`, 5]));
+    cursorStore.save("7", cursor);
+    const { log } = start({ cursorStore });
+    await vi.advanceTimersByTimeAsync(0);
+    const socket = FakeSocket.last;
+    socket.open();
+    expect(JSON.stringify(socket.lastCall).length).toBeLessThan(64 * 1024);
+    const sent = Object.keys(socket.lastCall.params["cursor"] as object).length;
+    socket.answer(session({ streams: Object.keys(cursor).map((stream) => ({ stream, head: 7, read: 7, unread: 0 })) }));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(log.gaps).toHaveLength(3_000 - sent);
+    expect(log.gaps.at(-1)).toMatch(/ 6-7 unsent$/);
+  });
+});
+
+describe("malformed frames", () => {
+  it.each([
+    ["no JSON", "{"],
+    ["no object", "[1]"],
+    ["null", "null"],
+    ["neither call nor answer", { jsonrpc: "2.0" }],
+    ["an entry without seq", { method: "entry", params: { stream: "all" } }],
+    ["an entry with a broken seq", { method: "entry", params: { stream: "all", seq: -1.5 } }],
+    ["a gap without end", { method: "gap", params: { stream: "all", from: 1 } }],
+    ["counts that are none", { method: "unread", params: { total: "2", version: 1 } }],
+    ["no parameters", { method: "entry" }],
+  ])("harm nothing: %s", async (_, frame) => {
+    const { client, log, socket } = await live();
+    socket.receive(frame);
+    expect(log.warnings).toHaveLength(1);
+    socket.push("entry", { stream: "all", seq: 11 });
+    expect(log.entries).toEqual(["all#11"]);
+    expect(client.state.name).toBe("live");
+  });
+
+  it("do not include binary ones, unknown pushes and unknown answers", async () => {
+    const { client, log, socket } = await live();
+    socket.onmessage?.({ data: new ArrayBuffer(3) });
+    expect(log.warnings).toHaveLength(1);
+    socket.push("weather", { sunny: true });
+    socket.receive({ jsonrpc: "2.0", id: 999, result: {} });
+    expect(log.warnings).toHaveLength(1);
+    expect(client.state.name).toBe("live");
+  });
+});
