@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -100,6 +101,9 @@ func (n *node) startTimeline(ctx context.Context) error {
 	err := n.retry(ctx, "the timeline", func(ctx context.Context) (err error) {
 		if n.cfg.ClickHouseDSN != "" {
 			n.parts.timeline, err = clickhouse.Open(ctx, n.cfg.ClickHouseDSN, clickhouse.Options{Retention: n.cfg.Retention}, n.log)
+			return err
+		}
+		if err := os.MkdirAll(n.cfg.DataDir, 0o750); err != nil {
 			return err
 		}
 		n.parts.timeline, err = sqlite.Open(ctx, filepath.Join(n.cfg.DataDir, "timeline.db"), n.log)
