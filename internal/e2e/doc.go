@@ -8,5 +8,6 @@
 //	embedded  the embedded broker and SQLite
 //	classic   Apache Kafka and ClickHouse 18.16 over its native protocol
 //	current   Apache Kafka and a current ClickHouse engine over HTTP
-//	all       each of them, one after the other
+//	all       these three, one after the other
+//	kafka     Apache Kafka and SQLite, for what concerns Kafka alone
 package e2e

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	partsFlag  = flag.String("parts", "embedded", "parts to run on: embedded, classic, current, several with commas, or all")
+	partsFlag  = flag.String("parts", "embedded", "parts to run on: embedded, kafka, classic, current, several with commas, or all")
 	binaryFlag = flag.String("bongsu", "", "the bongsu binary; empty builds one")
 	raceFlag   = flag.Bool("server-race", false, "build the binary with the race detector")
 
@@ -21,7 +21,9 @@ var (
 	peopleFlag = flag.Int("people", 200, "crash and outage tests: how many people are connected")
 	rateFlag   = flag.Int("rate", 500, "crash and outage tests: events a second")
 	upFlag     = flag.Duration("up", 4*time.Second, "crash test: how long the server runs between two kills")
-	outageFlag = flag.Duration("outage", 10*time.Second, "outage tests: how long a part is away")
+
+	kafkaOutageFlag    = flag.Duration("kafka-outage", 10*time.Second, "outage test: how long Kafka is away")
+	timelineOutageFlag = flag.Duration("timeline-outage", 15*time.Second, "outage test: how long ClickHouse is away")
 )
 
 func TestMain(m *testing.M) {

@@ -67,6 +67,12 @@ func (p person) with(t testing.TB, claim string, value any) string {
 	return sign(t, jwt.SigningMethodHS256, []byte(secret), claims)
 }
 
+// publisherToken returns a token that may publish everything.
+func publisherToken() (string, error) {
+	p := person{admin: "publisher", scopes: []string{"publish"}}
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, p.claims()).SignedString([]byte(secret))
+}
+
 func sign(t testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
 	t.Helper()
 	token, err := jwt.NewWithClaims(method, claims).SignedString(key)
