@@ -31,7 +31,8 @@ const routes = {
   },
   "POST /api/v1/dev/publish": (body) => {
     if (!body.type || !body.targets?.length) return [422, { title: "invalid", detail: "type and targets are required" }];
-    return [202, { id: hub.publish(body) }];
+    hub.publish(body);
+    return [204, undefined];
   },
 };
 
@@ -81,9 +82,14 @@ class Session {
       case "timeline.list": return reply(hub.list(this.me, params));
       case "timeline.read": return reply(hub.read(this.me, params));
       case "unread": return reply(hub.unread(this.me));
-      case "refresh": return reply({});
+      case "refresh": return reply(this.welcome());
     }
     this.socket.send(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32601, message: "no such method" } }));
+  }
+
+  welcome() {
+    const { total, version } = hub.unread(this.me);
+    return { session: "mock", node: "mock-1", heartbeatMs: 25_000, me: this.me, streams: hub.states(this.me), unread: { total, version } };
   }
 
   begin({ token, cursor }, reply) {
@@ -94,8 +100,7 @@ class Session {
       return this.socket.close(4500, "bad token");
     }
     const streams = hub.states(this.me);
-    const { total, version } = hub.unread(this.me);
-    reply({ session: "mock", node: "mock-1", heartbeatMs: 25_000, me: this.me, streams, unread: { total, version } });
+    reply(this.welcome());
     for (const { stream, head } of streams) {
       const seen = cursor?.[stream] ?? head;
       if (seen > head) this.notify("gap", { stream, from: head, to: head, reason: "reset" });

@@ -129,11 +129,15 @@ export class Client {
     return unread;
   }
 
-  /** Gets a new token from the provider and gives it to the hub over the open socket. */
+  /**
+   * Gets a new token from the provider and gives it to the hub over the open
+   * socket. With it may come other rights: streams are joined and left.
+   */
   async refresh(): Promise<void> {
     const token = await this.#set.token();
-    await this.#call("refresh", { token });
+    const session = readSession(await this.#call("refresh", { token }));
     this.#planRefresh(token);
+    this.#welcomed(session, this.cursor);
   }
 
   /** Ends a wait for the next attempt. */
@@ -192,20 +196,24 @@ export class Client {
     clearTimeout(this.#attemptTimer);
     this.#liveSince = Date.now();
     this.#become(session.me.admin);
+    this.#planRefresh(token);
+    this.#welcomed(session, sent);
+    link.watch(session.heartbeatMs * silentBeats);
+  }
+
+  #welcomed(session: Session, sent: Cursor): void {
     const { gaps, marks } = this.#positions.connected(session.streams, sent);
-    // Versions are compared within one connection only.
+    // Versions are compared only while the streams are the same ones.
     this.#unread = {
       ...session.unread,
       streams: Object.fromEntries(session.streams.filter((s) => s.unread > 0).map((s) => [s.stream, s.unread])),
     };
     this.#marks.clear();
-    this.#planRefresh(token);
     this.#planSave();
     this.#setState({ name: "live", session });
     this.#events.emit("unread", this.#unread);
     if (Object.keys(marks).length > 0) this.#events.emit("marks", marks);
     for (const gap of gaps) this.#events.emit("gap", gap);
-    link.watch(session.heartbeatMs * silentBeats);
   }
 
   /** The hub's close code says why better than its answer, so wait for it a moment. */

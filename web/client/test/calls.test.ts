@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BongsuError } from "../src/index.ts";
-import { FakeSocket, greet, jwt, live, session, settle } from "./fake.ts";
+import { FakeSocket, greet, jwt, live, session, settle, streams } from "./fake.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_800_000_000_000 });
@@ -149,7 +149,7 @@ describe("the token", () => {
     expect(socket.calls.some((call) => call.method === "refresh")).toBe(false);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(socket.lastCall).toMatchObject({ method: "refresh", params: { token: jwt(3600) } });
-    socket.answer({});
+    socket.answer(session());
     await vi.advanceTimersByTimeAsync(3_540_000);
     expect(socket.calls.filter((call) => call.method === "refresh")).toHaveLength(2);
     expect(token).toHaveBeenCalledTimes(3);
@@ -165,6 +165,20 @@ describe("the token", () => {
     expect(log.warnings.length).toBeLessThan(5);
     expect(client.state.name).toBe("live");
     clearInterval(keepAlive);
+  });
+
+  it("may bring streams and take them away", async () => {
+    const { client, log, socket } = await live();
+    const refreshing = client.refresh();
+    await settle();
+    const mall = { stream: "mall:2", head: 70, read: 69, unread: 1 };
+    socket.answer(session({ streams: [streams[0], mall], unread: { total: 1, version: 5 } }));
+    await refreshing;
+    expect(client.cursor).toEqual({ all: 10, "mall:2": 70 });
+    expect(client.unreadNow).toEqual({ total: 1, version: 5, streams: { "mall:2": 1 } });
+    socket.push("entry", { stream: "mall:2", seq: 71 });
+    expect(log.entries).toEqual(["mall:2#71"]);
+    expect(log.gaps).toEqual([]);
   });
 
   it("is left alone when it does not say when it expires", async () => {

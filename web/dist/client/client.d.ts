@@ -27,7 +27,10 @@ export declare class Client {
     readAll(): Promise<Unread>;
     /** Asks for the counts. */
     unread(): Promise<Unread>;
-    /** Gets a new token from the provider and gives it to the hub over the open socket. */
+    /**
+     * Gets a new token from the provider and gives it to the hub over the open
+     * socket. With it may come other rights: streams are joined and left.
+     */
     refresh(): Promise<void>;
     /** Ends a wait for the next attempt. */
     retryNow(): void;

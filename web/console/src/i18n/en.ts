@@ -50,7 +50,7 @@ export const en = {
     clear: "Clear filters",
     close: "Close filters",
     main: "Timeline",
-    autoRead: "Entries I have seen become read",
+    autoRead: "Mark what I have seen as read",
   },
 
   stream: {
@@ -151,7 +151,7 @@ export const en = {
     priority: "Priority",
     unset: "default",
     submit: "Publish",
-    sent: (id: string) => `Published: ${id}`,
+    sent: (time: string) => `Published at ${time}.`,
     badData: "Data is not a JSON object.",
     needTargets: "A target is needed.",
     needText: "A title or a body is needed.",

@@ -151,7 +151,7 @@ export const ko: Texts = {
     priority: "우선순위",
     unset: "기본",
     submit: "보내기",
-    sent: (id) => `보냈습니다: ${id}`,
+    sent: (time) => `${time}에 보냈습니다.`,
     badData: "데이터가 JSON 객체가 아닙니다.",
     needTargets: "대상을 입력하세요.",
     needText: "제목이나 내용을 입력하세요.",

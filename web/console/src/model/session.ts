@@ -43,14 +43,22 @@ export function storeSignIn(signIn: SignIn | undefined): void {
   }
 }
 
-/** Asks the hub whether it lets people in without a password. */
-export async function devMode(): Promise<boolean> {
-  const response = await fetch("/api/v1/dev/sign-in", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: "{}",
-  });
-  return response.status !== 404 && response.status !== 405 && response.status !== 501;
+/**
+ * Asks the hub whether it lets people in without a password. While the hub is
+ * starting or away it asks again, until `signal` ends that.
+ */
+export async function devMode(signal: AbortSignal): Promise<boolean> {
+  for (;;) {
+    const status = await fetch("/api/v1/dev/sign-in", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+      signal,
+    }).then((response) => response.status, () => 503);
+    if (signal.aborted) return false;
+    if (status < 500) return status !== 403 && status !== 404 && status !== 405;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
 }
 
 /** Sends JSON to the hub's development API. Throws an HttpError when it is refused. */

@@ -28,16 +28,19 @@ export function Connection({ inbox }: { inbox: Inbox }) {
       if (state.attempt > 0) label = connection.retrying(0);
   }
   return (
-    <div class="connection" data-testid="connection-state" data-state={name} title={title}>
-      <span class="connection-dot" aria-hidden="true" />
-      <span class="connection-label">{label}</span>
+    <>
+      {/* The seconds are for the eye: a screen reader hears only what changes in kind. */}
       <span class="visually-hidden" role="status">{name === "retrying" ? connection.retrying(0) : label}</span>
+      <div class="connection" data-testid="connection-state" data-state={name} title={title} aria-hidden="true">
+        <span class="connection-dot" />
+        <span class="connection-label">{label}</span>
+      </div>
       {state.name === "retrying" && (
-        <button type="button" class="link-button" data-testid="retry-now" onClick={() => inbox.client.retryNow()}>
+        <button type="button" class="link-button retry-now" data-testid="retry-now" onClick={() => inbox.client.retryNow()}>
           {connection.retryNow}
         </button>
       )}
-    </div>
+    </>
   );
 }
 

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { texts, typeName } from "../i18n/index.ts";
 import { app } from "../model/app.ts";
 import { eventOf, type PublishProblem } from "../model/publish.ts";
+import { prefs } from "../model/prefs.ts";
 import { post } from "../model/session.ts";
 import { Close, knownTypes } from "./icons.tsx";
 
@@ -21,8 +22,8 @@ export function PublishPanel({ close }: { close: () => void }) {
     if (typeof record === "string") return setAnswer({ ok: false, text: problemText(record) });
     setBusy(true);
     try {
-      const { id } = await post("/api/v1/dev/publish", record, app.token);
-      setAnswer({ ok: true, text: publish.sent(typeof id === "string" ? id : "") });
+      await post("/api/v1/dev/publish", record, app.token);
+      setAnswer({ ok: true, text: publish.sent(new Date().toLocaleTimeString(prefs.language.value)) });
     } catch (thrown) {
       setAnswer({ ok: false, text: texts.value.actions.failed((thrown as Error).message) });
     }

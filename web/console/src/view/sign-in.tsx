@@ -14,12 +14,13 @@ export function SignInPage() {
   const [way, setWay] = useState<Way>("checking");
   const [hasDev, setHasDev] = useState(false);
   useEffect(() => {
-    void devMode()
-      .catch(() => false)
-      .then((dev) => {
-        setHasDev(dev);
-        setWay(dev ? "dev" : "token");
-      });
+    const leaving = new AbortController();
+    void devMode(leaving.signal).then((dev) => {
+      if (leaving.signal.aborted) return;
+      setHasDev(dev);
+      setWay(dev ? "dev" : "token");
+    });
+    return () => leaving.abort();
   }, []);
   const { signIn } = texts.value;
   return (

@@ -15,6 +15,8 @@ interface TimelineProps {
   scroller: RefObject<HTMLElement | null>;
 }
 
+/** How long (ms) a full list stays as it is while its top is on screen. */
+const refetchAfter = 1_000;
 /** Scrolled down by less than this (px) counts as at the top. */
 const atTop = 24;
 
@@ -93,10 +95,16 @@ function FreshPill({ inbox, scroller }: TimelineProps) {
     return () => root.removeEventListener("scroll", look);
   }, [inbox]);
   const above = away !== undefined && away !== top ? Math.max(0, items.findIndex((item) => item.key === away)) : 0;
-  const count = above + inbox.held.value;
+  const held = inbox.held.value;
+  useEffect(() => {
+    if (held === 0 || away !== undefined) return;
+    const timer = setTimeout(() => void inbox.reload(), refetchAfter);
+    return () => clearTimeout(timer);
+  }, [held > 0, away === undefined, inbox]);
+  const count = above + held;
   if (count === 0) return null;
   const go = () => {
-    if (inbox.held.value > 0) void inbox.reload();
+    if (held > 0) void inbox.reload();
     scroller.current?.scrollTo({ top: 0, behavior: "smooth" });
   };
   return (
