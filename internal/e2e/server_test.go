@@ -74,7 +74,7 @@ func newServer(t *testing.T, p *parts, extra ...string) *server {
 	t.Cleanup(func() {
 		s.kill()
 		if t.Failed() {
-			t.Logf("the end of the server's log:\n%s", s.logTail(60))
+			t.Logf("the end of the server's log:\n%s", s.logTail(25))
 		}
 	})
 	return s
