@@ -13,8 +13,8 @@ import (
 	"bongsu/internal/hub"
 )
 
-// joinsAtOnce is how many connects are worked on at the same time.
-const joinsAtOnce = 256
+// joinsAtOnce is how many read marks are asked for at the same time.
+const joinsAtOnce = 512
 
 // Gateway holds the sessions of one node and gives them what the core pushes. It
 // is the core's Sink. Create it with New, give it the core with Start, then

@@ -68,18 +68,12 @@ func (g *Gateway) Authenticate(ctx context.Context, token string) (*hub.Principa
 }
 
 // Prepare follows the person's streams and gets their marks. It blocks until the
-// core has answered; a bounded number of them run at once. Errors wrap
+// core has answered. Errors wrap
 // hub.ErrUnavailable where a later try can succeed.
 func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal) (*Ticket, error) {
 	core, err := g.attached()
 	if err != nil {
 		return nil, err
-	}
-	select {
-	case g.joins <- struct{}{}:
-		defer func() { <-g.joins }()
-	case <-ctx.Done():
-		return nil, hub.Unavailablef("too many connects at once: %w", ctx.Err())
 	}
 	t := &Ticket{gateway: g, principal: p}
 	own := hub.AdminStream(p.Admin)
@@ -97,11 +91,22 @@ func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal) (*Ticket, error
 			return nil, err
 		}
 	}
-	if t.marks, err = core.Person(ctx, p.Admin, heads); err != nil {
+	if t.marks, err = g.person(ctx, core, p.Admin, heads); err != nil {
 		t.Release()
 		return nil, fmt.Errorf("read marks: %w", err)
 	}
 	return t, nil
+}
+
+// person returns the person's marks; a bounded number of these calls run at once.
+func (g *Gateway) person(ctx context.Context, core Core, admin string, heads []hub.Head) (map[hub.Stream]uint64, error) {
+	select {
+	case g.joins <- struct{}{}:
+		defer func() { <-g.joins }()
+	case <-ctx.Done():
+		return nil, hub.Unavailablef("too many connects at once: %w", ctx.Err())
+	}
+	return core.Person(ctx, admin, heads)
 }
 
 // Release lets go of what the ticket holds. It may be called again.

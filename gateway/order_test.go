@@ -37,6 +37,8 @@ func (h *history) read(lines []string) error {
 				return fmt.Errorf("%s: entry %d where %d was due", stream, seq, want)
 			}
 			h.places[stream] = seq
+		case "close":
+			return fmt.Errorf("closed: %s", rest)
 		case "gap":
 			var gap struct {
 				Stream   hub.Stream
@@ -57,12 +59,11 @@ func (h *history) read(lines []string) error {
 
 // live connects, listens for a while and leaves without a word, again and again.
 func (h *history) live(t *testing.T, g *gateway.Gateway, core *gatewaytest.Core, token string, stop <-chan struct{}) error {
-	random := rand.New(rand.NewPCG(rand.Uint64(), 1))
 	for {
 		c := connect(t, g, token, h.places)
 		last := false
 		select {
-		case <-time.After(time.Duration(random.IntN(80)) * time.Millisecond):
+		case <-time.After(time.Duration(rand.IntN(80)) * time.Millisecond):
 		case <-stop:
 			last = true
 		}
@@ -100,29 +101,26 @@ func (h *history) settle(c *client, core *gatewaytest.Core) error {
 // disturb publishes, and breaks everything that can break, for a while.
 func disturb(core *gatewaytest.Core, during time.Duration) {
 	streams := []hub.Stream{hub.All, "mall:1", "admin:1", "admin:2"}
-	random := rand.New(rand.NewPCG(rand.Uint64(), 2))
-	var mu sync.Mutex // the core calls back from many goroutines
-	chance := func(in int) bool { mu.Lock(); defer mu.Unlock(); return random.IntN(in) == 0 }
-	core.Lose(func(hub.Stream) bool { return chance(10) })
+	core.Lose(func(hub.Stream) bool { return rand.IntN(10) == 0 })
 	core.Refuse(func(hub.Stream) error {
-		if chance(5) {
+		if rand.IntN(5) == 0 {
 			return hub.Unavailablef("not now")
 		}
 		return nil
 	})
 	ctx := context.Background()
 	for end := time.Now().Add(during); time.Now().Before(end); {
-		stream := streams[random.IntN(len(streams))]
-		switch n := random.IntN(100); {
+		stream := streams[rand.IntN(len(streams))]
+		switch n := rand.IntN(100); {
 		case n < 90:
-			core.Publish(stream, 1+random.IntN(6))
+			core.Publish(stream, 1+rand.IntN(6))
 		case n < 97:
 			core.Move(stream)
 		default:
 			heads, _ := core.Heads(ctx, []hub.Stream{stream})
 			core.Retain(stream, heads[0].Seq-min(heads[0].Seq, 20))
 		}
-		if random.IntN(4) == 0 {
+		if rand.IntN(4) == 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}

@@ -54,6 +54,7 @@ type Session struct {
 	beat    bool // a heartbeat is to be written
 	recount bool // unread numbers may have changed since they were pushed
 	ahead   bool // a cursor is beyond its head, and may prove wrong
+	waiting bool // a goroutine waits for the blocked socket
 	blocked bool // the socket has blocked since all was last written
 	written bool // nothing more will be written
 	read    bool // nothing more will be read
@@ -162,7 +163,7 @@ func (s *Session) Gone() {
 	s.Close(CloseNormal)
 	s.mu.Lock()
 	s.read = true
-	stuck := s.blocked
+	stuck := s.waiting
 	s.mu.Unlock()
 	if stuck {
 		_ = s.conn.Close() // frees whoever is blocked in writing to it

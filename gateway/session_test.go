@@ -224,6 +224,20 @@ func TestPushedUnreadIsWhatCountCounts(t *testing.T) {
 	c.await(t, `unread {"streams":{"admin:7":2,"mall:2":4},"total":6,"version":30}`)
 }
 
+func TestAMarkThatComesDuringConnectCounts(t *testing.T) {
+	g, core := start(t, gateway.Options{})
+	core.Publish("admin:7", 3)
+	core.AfterPerson = func(admin string) { // on another device, right now
+		if _, err := core.Mark(context.Background(), admin, map[hub.Stream]uint64{"admin:7": 2}); err != nil {
+			t.Error(err)
+		}
+	}
+	c := connect(t, g, "7", nil)
+	if got := c.await(t, "welcome"); got != "welcome 7 unread 1 at admin:7=3,all=0" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestTooManySessionsOfOnePerson(t *testing.T) {
 	g, _ := start(t, gateway.Options{PersonSessions: 2})
 	a := connect(t, g, "7", nil)

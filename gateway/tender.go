@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// tenderCalls is how many calls to the core the feeds make at once.
-	tenderCalls = 256
+	// tenderCalls is how many calls to the core the feeds make at once: enough
+	// that those that wait for an owner who is away do not hold up the others.
+	tenderCalls = 4096
 	// tenderTimeout is how long one of them may take.
 	tenderTimeout = 5 * time.Second
 	// rangePage is the most entries asked for in one call.

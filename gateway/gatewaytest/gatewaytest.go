@@ -19,6 +19,10 @@ import (
 type Core struct {
 	coretest.Core
 
+	// AfterPerson is called when the answer of Person is made and not yet
+	// given; nil does nothing. It is set before the first connect.
+	AfterPerson func(admin string)
+
 	mu       sync.Mutex
 	sink     gateway.Sink
 	followed map[hub.Stream]bool
@@ -94,6 +98,15 @@ func (c *Core) Publish(stream hub.Stream, n int) []*hub.Entry {
 		c.sink.Deliver(stream, entries)
 	}
 	return entries
+}
+
+// Person implements gateway.Core.
+func (c *Core) Person(ctx context.Context, admin string, heads []hub.Head) (map[hub.Stream]uint64, error) {
+	marks, err := c.Core.Person(ctx, admin, heads)
+	if c.AfterPerson != nil {
+		c.AfterPerson(admin)
+	}
+	return marks, err
 }
 
 // Mark implements gateway.Core, and pushes the marks.
