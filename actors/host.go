@@ -160,6 +160,24 @@ func (h *Host) Owned() (generation int32, shards []int32) {
 	return generation, shards
 }
 
+// Serving reports whether this node owns shards and has applied, in all of them,
+// what was in the journal when it got them.
+func (h *Host) Serving() bool {
+	owned := 0
+	for _, s := range h.shards {
+		s.mu.Lock()
+		behind := s.owned && s.position < s.end
+		if s.owned {
+			owned++
+		}
+		s.mu.Unlock()
+		if behind {
+			return false
+		}
+	}
+	return owned > 0
+}
+
 // shardOf returns the shard of a stream.
 func (h *Host) shardOf(stream hub.Stream) *shard {
 	return h.shards[stream.Shard(int32(len(h.shards)))]

@@ -248,7 +248,7 @@ func (n *node) claim(t *testing.T) {
 	defer n.log.mu.Unlock()
 	for id := range int32(shards) {
 		from := n.log.commits[id]
-		if err := n.host.Own(t.Context(), id, 1, from); err != nil {
+		if err := n.host.Own(t.Context(), id, 1, from, int64(len(n.log.records[id]))); err != nil {
 			t.Fatal(err)
 		}
 		if err := n.host.Apply(t.Context(), id, n.log.records[id][from:], int64(len(n.log.records[id]))); err != nil {
@@ -424,6 +424,30 @@ func TestAShardThatIsNotOwnedAnswersUnavailable(t *testing.T) {
 	}
 }
 
+func TestAShardAnswersOnceItHasAppliedWhatWasThereBefore(t *testing.T) {
+	n := start(t)
+	id := hub.All.Shard(shards)
+	n.host.Release(t.Context(), id)
+	if err := n.host.Own(t.Context(), id, 2, 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	records := []hub.Record{note("all", "a"), note("all", "b")}
+	records[1].Offset = 1
+	if err := n.host.Apply(t.Context(), id, records[:1], 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.core.Heads(t.Context(), []hub.Stream{"all"}); !hub.Temporary(err) || n.host.Serving() {
+		t.Fatalf("Heads = %v half-way; an earlier owner may have shown more", err)
+	}
+	if err := n.host.Apply(t.Context(), id, records[1:], 2); err != nil {
+		t.Fatal(err)
+	}
+	heads, err := n.core.Heads(t.Context(), []hub.Stream{"all"})
+	if err != nil || heads[0].Seq != 2 || !n.host.Serving() {
+		t.Fatalf("Heads = %v, %v; want seq 2", heads, err)
+	}
+}
+
 func TestActorsOfAKeptShardStayWarmAndSkipWhatTheyHave(t *testing.T) {
 	n := start(t)
 	if _, err := n.core.Follow(t.Context(), "all"); err != nil {
@@ -433,7 +457,7 @@ func TestActorsOfAKeptShardStayWarmAndSkipWhatTheyHave(t *testing.T) {
 	id := hub.All.Shard(shards)
 	n.host.Release(t.Context(), id)
 	loads := n.timeline.loads
-	if err := n.host.Own(t.Context(), id, 2, 0); err != nil {
+	if err := n.host.Own(t.Context(), id, 2, 0, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.host.Apply(t.Context(), id, n.log.records[id], 1); err != nil {
@@ -454,7 +478,7 @@ func TestSomebodyElsesProgressEndsTheWarmActors(t *testing.T) {
 	n.publish(t, note("all", "a"))
 	id := hub.All.Shard(shards)
 	n.host.Release(t.Context(), id)
-	if err := n.host.Own(t.Context(), id, 5, 40); err != nil {
+	if err := n.host.Own(t.Context(), id, 5, 40, 40); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the followers are told", func() bool {

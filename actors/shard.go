@@ -24,6 +24,10 @@ type shard struct {
 	owned      bool
 	lostAt     time.Time
 	generation int32
+	// end is where the journal ended when the claim began. Until position has
+	// reached it, an earlier owner may have shown what is not applied here yet, and
+	// nobody is answered.
+	end int64
 	// position is the offset of the next record to hand out: every record below
 	// it has been sent to an actor. It moves under mu together with the sending,
 	// so that an actor started under mu misses no record from position on.
@@ -41,10 +45,11 @@ type activation struct {
 	sent uint64
 }
 
-// Own begins a claim of a shard: its records follow from offset from on. Actors
-// that are further than from stay, and records they have are skipped; if
-// somebody else has gone further than they, they are let go.
-func (h *Host) Own(_ context.Context, id int32, generation int32, from int64) error {
+// Own begins a claim of a shard: its records follow from offset from on, and
+// those below end were there before. Actors that are further than from stay, and
+// records they have are skipped; if somebody else has gone further than they,
+// they are let go. Questions are answered once the records below end are applied.
+func (h *Host) Own(_ context.Context, id int32, generation int32, from, end int64) error {
 	s := h.shards[id]
 	s.mu.Lock()
 	behind := from > s.position
@@ -60,7 +65,7 @@ func (h *Host) Own(_ context.Context, id int32, generation int32, from int64) er
 		s.done, s.committed = watermark{next: from}, from
 		s.ledger.Unlock()
 	}
-	s.owned, s.generation = true, generation
+	s.owned, s.generation, s.end = true, generation, end
 	return nil
 }
 
@@ -163,8 +168,11 @@ func (h *Host) Release(ctx context.Context, id int32) {
 func (s *shard) activate(stream hub.Stream) (*actor.PID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.owned {
+	switch {
+	case !s.owned:
 		return nil, hub.Unavailablef("shard %d has no owner here", s.id)
+	case s.position < s.end:
+		return nil, hub.Unavailablef("shard %d is catching up with the journal", s.id)
 	}
 	a, err := s.ensure(stream)
 	if err != nil {

@@ -227,15 +227,15 @@ const joinPatience = 5 * time.Second
 // awaitShards waits until the journal's consumer group has given this node its
 // shards: before that nobody could be served.
 func (n *node) awaitShards(ctx context.Context) error {
-	for start := time.Now(); time.Since(start) < joinPatience && n.shardsOwned() != nil && ctx.Err() == nil; {
+	for start := time.Now(); time.Since(start) < joinPatience && n.serving() != nil && ctx.Err() == nil; {
 		time.Sleep(5 * time.Millisecond)
 	}
-	return n.retry(ctx, "the journal's shards", func(context.Context) error { return n.shardsOwned() })
+	return n.retry(ctx, "the journal's shards", func(context.Context) error { return n.serving() })
 }
 
-func (n *node) shardsOwned() error {
-	if _, owned := n.parts.host.Owned(); len(owned) == 0 {
-		return hub.Unavailablef("this node owns no shard of the journal")
+func (n *node) serving() error {
+	if !n.parts.host.Serving() {
+		return hub.Unavailablef("this node owns no shards of the journal yet, or is catching up with them")
 	}
 	return nil
 }
@@ -277,7 +277,7 @@ func (n *node) fit() error {
 	if n.stopping.Load() {
 		return errors.New("the node is stopping")
 	}
-	return n.shardsOwned()
+	return n.serving()
 }
 
 func (n *node) apiOptions() (options api.Options, err error) {

@@ -26,6 +26,8 @@ type Claim struct {
 	// From is the offset of the first message to come: the committed one, or the
 	// oldest there is.
 	From int64
+	// End is the offset after the newest record at the time of the claim.
+	End int64
 	// Messages gives the partition's records in order. It is closed when the
 	// claim ends. Leaving it unread holds back this partition only.
 	Messages <-chan *sarama.ConsumerMessage
@@ -163,15 +165,17 @@ func (h *sessionHandler) failure() error {
 
 // resolve turns "the oldest" into an offset.
 func (g *Group) resolve(claim *Claim) error {
+	client, _ := g.current()
+	var err error
+	if claim.End, err = client.GetOffset(claim.Topic, claim.Partition, sarama.OffsetNewest); err != nil {
+		return Classify(err)
+	}
 	if claim.From >= 0 {
 		return nil
 	}
-	client, _ := g.current()
-	from, err := client.GetOffset(claim.Topic, claim.Partition, sarama.OffsetOldest)
-	if err != nil {
+	if claim.From, err = client.GetOffset(claim.Topic, claim.Partition, sarama.OffsetOldest); err != nil {
 		return Classify(err)
 	}
-	claim.From = from
 	return nil
 }
 

@@ -27,10 +27,12 @@ const (
 // different shards come at once from different goroutines.
 type Handler interface {
 	// Own says that the shard is this node's from now on. Records follow from
-	// offset from, the committed one or the oldest there is; generation is the
-	// group's and grows with each rebalance. An error makes this node leave all
-	// its shards and join the group again a little later; Release is called then too.
-	Own(ctx context.Context, shard, generation int32, from int64) error
+	// offset from, the committed one or the oldest there is; those below end were
+	// in the journal before, and may have been applied by an earlier owner.
+	// generation is the group's and grows with each rebalance. An error makes this
+	// node leave all its shards and join the group again a little later; Release is
+	// called then too.
+	Own(ctx context.Context, shard, generation int32, from, end int64) error
 
 	// Apply hands over the next records in the order of the journal, Offset and
 	// Time set; they are the handler's to keep. next is the offset after the last
@@ -130,7 +132,7 @@ func (c *Consumer) consume(ctx context.Context, claim kafka.Claim, h Handler) er
 		defer cancel()
 		h.Release(release, shard)
 	}()
-	if err := h.Own(ctx, shard, claim.Generation, claim.From); err != nil {
+	if err := h.Own(ctx, shard, claim.Generation, claim.From, claim.End); err != nil {
 		return err
 	}
 	reader := reader{consumer: c, shard: shard}

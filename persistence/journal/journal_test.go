@@ -89,7 +89,7 @@ func newRecorder() *recorder {
 	return &recorder{owned: map[int32]int64{}, next: map[int32]int64{}, records: map[hub.Stream][]hub.Record{}}
 }
 
-func (r *recorder) Own(_ context.Context, shard, _ int32, from int64) error {
+func (r *recorder) Own(_ context.Context, shard, _ int32, from, _ int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, twice := r.owned[shard]; twice {
