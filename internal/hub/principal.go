@@ -27,22 +27,23 @@ type Principal struct {
 // Streams returns the streams the person reads: all, its own, its malls', its
 // partners', each once, in that order.
 func (p *Principal) Streams() []Stream {
-	streams := make([]Stream, 0, 2+len(p.Malls)+len(p.Partners))
-	streams = append(streams, All, AdminStream(p.Admin))
+	most := 2 + len(p.Malls) + len(p.Partners)
+	streams, seen := make([]Stream, 0, most), make(map[Stream]struct{}, most)
+	add := func(s Stream) {
+		if _, again := seen[s]; !again {
+			seen[s] = struct{}{}
+			streams = append(streams, s)
+		}
+	}
+	add(All)
+	add(AdminStream(p.Admin))
 	for _, mall := range p.Malls {
-		streams = appendNew(streams, MallStream(mall))
+		add(MallStream(mall))
 	}
 	for _, partner := range p.Partners {
-		streams = appendNew(streams, PartnerStream(partner))
+		add(PartnerStream(partner))
 	}
 	return streams
-}
-
-func appendNew(streams []Stream, s Stream) []Stream {
-	if slices.Contains(streams, s) {
-		return streams
-	}
-	return append(streams, s)
 }
 
 // CanRead reports whether the person may read the stream.
