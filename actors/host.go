@@ -85,6 +85,8 @@ type Host struct {
 	system  *actor.ActorSystem
 	commits atomic.Pointer[Commits]
 
+	generation atomic.Int32 // the newest in which this node owned a shard
+
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -160,22 +162,30 @@ func (h *Host) Owned() (generation int32, shards []int32) {
 	return generation, shards
 }
 
-// Serving reports whether this node owns shards and has applied, in all of them,
+// Serving reports whether this node holds shards and has applied, in all of them,
 // what was in the journal when it got them.
 func (h *Host) Serving() bool {
-	owned := 0
+	held := false
 	for _, s := range h.shards {
 		s.mu.Lock()
-		behind := s.owned && s.position < s.end
-		if s.owned {
-			owned++
-		}
+		behind := s.held && s.position < s.end
+		held = held || s.held
 		s.mu.Unlock()
 		if behind {
 			return false
 		}
 	}
-	return owned > 0
+	return held
+}
+
+// newest notes a generation of the consumer group that gave this node a shard.
+func (h *Host) newest(generation int32) {
+	for {
+		known := h.generation.Load()
+		if generation <= known || h.generation.CompareAndSwap(known, generation) {
+			return
+		}
+	}
 }
 
 // shardOf returns the shard of a stream.
@@ -247,7 +257,7 @@ func (h *Host) sweepLoop(ctx context.Context) {
 func (h *Host) sweep() {
 	tick := &sweep{now: h.now()}
 	for _, s := range h.shards {
-		if s.abandoned(tick.now) {
+		if s.abandoned(h.generation.Load()) {
 			s.drop()
 			continue
 		}

@@ -414,13 +414,41 @@ func TestAMarkFailsAtOnceWhenTheJournalIsAway(t *testing.T) {
 	}
 }
 
-func TestAShardThatIsNotOwnedAnswersUnavailable(t *testing.T) {
+func TestPeopleReadOnWhileKafkaIsAwayAndNobodyOwnsAnything(t *testing.T) {
 	n := start(t)
+	n.publish(t, note("all", "a"), note("mall:1", "b"))
 	for id := range int32(shards) {
 		n.host.Release(t.Context(), id)
 	}
-	if _, err := n.core.Heads(t.Context(), []hub.Stream{"all"}); !hub.Temporary(err) {
+	n.host.sweep()
+	heads, err := n.core.Heads(t.Context(), []hub.Stream{"all", "mall:1", "mall:2"})
+	if err != nil || heads[0].Seq != 1 || heads[1].Seq != 1 || heads[2].Seq != 0 {
+		t.Fatalf("Heads = %v, %v", heads, err)
+	}
+	if !n.host.Serving() {
+		t.Error("the host does not call itself serving")
+	}
+}
+
+func TestAShardThatSomebodyElseOwnsAnswersUnavailable(t *testing.T) {
+	n := start(t)
+	mine, lost := hub.All.Shard(shards), hub.Stream("mall:1").Shard(shards)
+	if mine == lost {
+		t.Fatal("the streams of this test must be in different shards")
+	}
+	n.publish(t, note("mall:1", "a"))
+	for id := range int32(shards) {
+		n.host.Release(t.Context(), id)
+	}
+	if err := n.host.Own(t.Context(), mine, 2, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	n.host.sweep()
+	if _, err := n.core.Heads(t.Context(), []hub.Stream{"mall:1"}); !hub.Temporary(err) {
 		t.Fatalf("Heads = %v, want a temporary error", err)
+	}
+	if heads, err := n.core.Heads(t.Context(), []hub.Stream{"all"}); err != nil {
+		t.Fatalf("Heads = %v, %v", heads, err)
 	}
 }
 

@@ -10,19 +10,18 @@ import (
 	"bongsu/internal/hub"
 )
 
-// abandonedAfter is how long the actors of a shard stay warm after its claim
-// ended. A rebalance gives most shards back within a second.
-const abandonedAfter = time.Minute
-
 // shard is one partition of the journal as this node sees it: whether it owns
 // it, how far it has handed records out, and the actors of its streams.
 type shard struct {
 	id   int32
 	host *Host
 
-	mu         sync.Mutex
-	owned      bool
-	lostAt     time.Time
+	mu    sync.Mutex
+	owned bool // a claim is under way
+	// held says that the actors' state is good: from the first claim on, and after
+	// the last one until it is known that somebody else owns the shard. While
+	// Kafka is away nobody owns anything, and people still read.
+	held       bool
 	generation int32
 	// end is where the journal ended when the claim began. Until position has
 	// reached it, an earlier owner may have shown what is not applied here yet, and
@@ -65,7 +64,8 @@ func (h *Host) Own(_ context.Context, id int32, generation int32, from, end int6
 		s.done, s.committed = watermark{next: from}, from
 		s.ledger.Unlock()
 	}
-	s.owned, s.generation, s.end = true, generation, end
+	s.owned, s.held, s.generation, s.end = true, true, generation, end
+	s.host.newest(generation)
 	return nil
 }
 
@@ -149,7 +149,7 @@ func (s *shard) refuse(records []hub.Record, err error) {
 func (h *Host) Release(ctx context.Context, id int32) {
 	s := h.shards[id]
 	s.mu.Lock()
-	s.owned, s.lostAt = false, h.now()
+	s.owned = false
 	s.mu.Unlock()
 	h.writer.hurry()
 	poll := time.NewTicker(2 * time.Millisecond)
@@ -164,12 +164,12 @@ func (h *Host) Release(ctx context.Context, id int32) {
 	h.commit()
 }
 
-// activate returns the PID of the stream's actor if this node owns the shard.
+// activate returns the PID of the stream's actor if this node holds the shard.
 func (s *shard) activate(stream hub.Stream) (*actor.PID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.owned:
+	case !s.held:
 		return nil, hub.Unavailablef("shard %d has no owner here", s.id)
 	case s.position < s.end:
 		return nil, hub.Unavailablef("shard %d is catching up with the journal", s.id)
@@ -216,19 +216,19 @@ func (s *shard) drop() {
 	s.mu.Lock()
 	streams := s.streams
 	s.streams = make(map[hub.Stream]*activation)
-	s.position = 0
+	s.position, s.held = 0, false
 	s.mu.Unlock()
 	for _, a := range streams {
 		s.host.system.Root.Stop(a.pid)
 	}
 }
 
-// abandoned reports whether the shard's claim ended so long ago that its actors
-// need not be kept.
-func (s *shard) abandoned(now time.Time) bool {
+// abandoned reports whether the group has given this node shards since, and not
+// this one: somebody else owns it.
+func (s *shard) abandoned(newest int32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.owned && len(s.streams) > 0 && now.Sub(s.lostAt) > abandonedAfter
+	return s.held && !s.owned && s.generation < newest
 }
 
 func (s *shard) live() map[hub.Stream]*actor.PID {
