@@ -171,7 +171,9 @@ func (a *streamActor) onRequest(ctx actor.Context, message any, sender *actor.PI
 	a.active = true
 	if a.state == nil {
 		if len(a.waiting) >= maxWaiting {
-			ctx.Send(sender, &failure{hub.Unavailablef("stream %s: too many requests wait for it", a.stream)})
+			if sender != nil {
+				ctx.Send(sender, &failure{hub.Unavailablef("stream %s: too many requests wait for it", a.stream)})
+			}
 			return
 		}
 		a.waiting = append(a.waiting, waiting{message, sender})
@@ -183,7 +185,6 @@ func (a *streamActor) onRequest(ctx actor.Context, message any, sender *actor.PI
 		a.sendHead(ctx, sender)
 	case *unfollow:
 		a.followed = false
-		a.sendHead(ctx, sender)
 	case *headOf:
 		a.sendHead(ctx, sender)
 	case *tailOf:
@@ -302,6 +303,9 @@ func (a *streamActor) onSweep(ctx actor.Context, m *sweep) {
 
 func (a *streamActor) onStopping(ctx actor.Context) {
 	for _, w := range a.waiting {
+		if w.sender == nil {
+			continue // it was told, not asked
+		}
 		ctx.Send(w.sender, &failure{hub.Unavailablef("stream %s is moving", a.stream)})
 	}
 	for id := range a.commands {

@@ -18,6 +18,9 @@ const requestPatience = 5 * time.Second
 type Requester interface {
 	// Request waits for the actor's answer until ctx, which has a deadline, ends.
 	Request(ctx context.Context, stream hub.Stream, message any) (any, error)
+	// Tell sends and does not wait. Messages from one caller to one stream arrive
+	// in order, those of Request included, while the actor does not move.
+	Tell(stream hub.Stream, message any)
 }
 
 // Core answers the gateway's questions by asking stream actors, and the timeline
@@ -62,17 +65,8 @@ func (c *Core) Follow(ctx context.Context, stream hub.Stream) (hub.Head, error) 
 	return ask[hub.Head](ctx, c, stream, &follow{})
 }
 
-// unfollowPatience is how long Unfollow waits for the actor.
-const unfollowPatience = time.Second
-
-// Unfollow ends that. When the actor does not answer in a second it gives up:
-// what it costs is an actor that stays in memory until the stream is followed
-// and left again.
-func (c *Core) Unfollow(stream hub.Stream) {
-	ctx, cancel := context.WithTimeout(context.Background(), unfollowPatience)
-	defer cancel()
-	_, _ = ask[hub.Head](ctx, c, stream, &unfollow{})
-}
+// Unfollow ends that. It does not wait: the next Follow comes after it.
+func (c *Core) Unfollow(stream hub.Stream) { c.actors.Tell(stream, &unfollow{}) }
 
 // Heads returns where the streams stand, in their order.
 func (c *Core) Heads(ctx context.Context, streams []hub.Stream) ([]hub.Head, error) {

@@ -22,6 +22,9 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	away    bool
+	refuse  error      // what Write answers, if not nil
+	broken  hub.Stream // cannot be loaded, ever
+	largest int64      // bytes of the largest write
 	entries map[hub.Stream]map[uint64]*hub.Entry
 	marks   map[string]map[hub.Stream]uint64
 	loads   int
@@ -43,12 +46,18 @@ func (m *memory) Write(_ context.Context, entries []*hub.Entry, marks []hub.Mark
 	if m.away {
 		return hub.Unavailablef("away")
 	}
+	if m.refuse != nil {
+		return m.refuse
+	}
+	size := 0
 	for _, e := range entries {
+		size += e.Size()
 		if m.entries[e.Stream] == nil {
 			m.entries[e.Stream] = map[uint64]*hub.Entry{}
 		}
 		m.entries[e.Stream][e.Seq] = e
 	}
+	m.largest = max(m.largest, int64(size))
 	for _, k := range marks {
 		if m.marks[k.Admin] == nil {
 			m.marks[k.Admin] = map[hub.Stream]uint64{}
@@ -71,6 +80,9 @@ func (m *memory) Load(_ context.Context, requests []hub.LoadRequest) ([]hub.Stre
 	m.loads++
 	states := make([]hub.StreamState, len(requests))
 	for i, r := range requests {
+		if r.Stream == m.broken {
+			return nil, fmt.Errorf("stream %s is broken", r.Stream)
+		}
 		states[i] = storedBefore(m.sorted(r.Stream), r.Before)
 		states[i].Stream = r.Stream
 		states[i].Marks = maps.Clone(m.marks[r.Stream.Key()])
@@ -158,11 +170,21 @@ type recorder struct {
 	entries map[hub.Stream][]*hub.Entry
 	marks   map[string]map[hub.Stream]uint64
 	lost    []hub.Stream
+	panics  bool
+}
+
+func (s *recorder) setPanics(panics bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.panics = panics
 }
 
 func (s *recorder) Deliver(stream hub.Stream, entries []*hub.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.panics {
+		panic("the sink is broken")
+	}
 	s.entries[stream] = append(s.entries[stream], entries...)
 }
 
@@ -217,6 +239,12 @@ func (n *node) Request(ctx context.Context, stream hub.Stream, message any) (any
 		if ctx.Err() != nil || !errors.Is(err, actor.ErrDeadLetter) {
 			return nil, hub.Unavailablef("%w", err)
 		}
+	}
+}
+
+func (n *node) Tell(stream hub.Stream, message any) {
+	if pid, err := n.host.Activate(stream); err == nil {
+		n.system.Root.Send(pid, message)
 	}
 }
 
@@ -295,6 +323,24 @@ func TestAFollowedStreamIsDeliveredStoredAndCommitted(t *testing.T) {
 	eventually(t, "both entries are delivered", func() bool { return len(n.sink.got("mall:1")) == 2 })
 	id := hub.Stream("mall:1").Shard(shards)
 	eventually(t, "the offset behind the duplicate is committed", func() bool { return n.log.committed(id) == 3 })
+}
+
+func TestAStreamThatIsNotFollowedIsNotDelivered(t *testing.T) {
+	n := start(t)
+	for range 100 { // the second follow never overtakes the unfollow
+		n.core.Unfollow("mall:1")
+		if _, err := n.core.Follow(t.Context(), "mall:1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.publish(t, note("mall:1", "a"))
+	eventually(t, "a is delivered", func() bool { return len(n.sink.got("mall:1")) == 1 })
+	n.core.Unfollow("mall:1")
+	n.publish(t, note("mall:1", "b"))
+	heads, err := n.core.Heads(t.Context(), []hub.Stream{"mall:1"})
+	if err != nil || heads[0].Seq != 2 || len(n.sink.got("mall:1")) != 1 {
+		t.Fatalf("Heads = %v, %v, delivered %d; want seq 2, of which only 1 was delivered", heads, err, len(n.sink.got("mall:1")))
+	}
 }
 
 func TestPushesGoOnAndNothingIsCommittedWhileTheTimelineIsAway(t *testing.T) {

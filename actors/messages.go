@@ -26,7 +26,7 @@ type loaded struct{ state hub.StreamState }
 // follow asks that this node be given what the stream gets; answered by hub.Head.
 type follow struct{}
 
-// unfollow ends that; answered by hub.Head.
+// unfollow ends that; nobody waits for an answer.
 type unfollow struct{}
 
 // headOf asks for the hub.Head.

@@ -158,6 +158,14 @@ func (n *Node) Request(ctx context.Context, stream hub.Stream, message any) (any
 	}
 }
 
+// Tell sends a message to the stream's actor, wherever it lives, and does not
+// wait. It is lost when the actor cannot be found.
+func (n *Node) Tell(stream hub.Stream, message any) {
+	if pid := n.lookup.Get(identityOf(stream)); pid != nil {
+		n.system.Root.Send(pid, message)
+	}
+}
+
 func (n *Node) try(ctx context.Context, stream hub.Stream, message any) (any, error) {
 	pid := n.lookup.Get(identityOf(stream))
 	if pid == nil {
