@@ -1,6 +1,7 @@
 import { defineConfig } from "vite";
 
-const hub = "http://127.0.0.1:8080";
+// Where "npm run dev" finds the hub, or a mock of it.
+const hub = process.env["BONGSU_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   base: "/",
@@ -15,5 +16,6 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   esbuild: { jsx: "automatic", jsxImportSource: "preact", legalComments: "none" },
-  server: { proxy: { "/api": hub, "/ws": { target: hub, ws: true } } },
+  // The hub takes calls only from its own origin, so it must see the Host that the browser sees.
+  server: { proxy: { "/api": { target: hub, changeOrigin: false }, "/ws": { target: hub, changeOrigin: false, ws: true } } },
 });

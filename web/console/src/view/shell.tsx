@@ -25,6 +25,7 @@ export function Shell({ inbox }: ShellProps) {
   useKeys({ inbox, scroller, toggleHelp: () => setHelp((on) => !on), openFilters: () => setFilters(true) });
   useEffect(() => {
     if (!filters) return;
+    document.querySelector<HTMLElement>(".filters .choice-main")?.focus();
     const close = (event: KeyboardEvent) => event.key === "Escape" && setFilters(false);
     window.addEventListener("keydown", close);
     return () => window.removeEventListener("keydown", close);
