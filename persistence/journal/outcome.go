@@ -151,7 +151,7 @@ func (p *Producer) overdue() {
 		if s.pending == nil && since.Before(p.acked) && !since.IsZero() {
 			since = p.acked
 		}
-		if s.down == nil && !since.IsZero() && time.Since(since) > giveUp+probeEvery {
+		if s.down == nil && !since.IsZero() && time.Since(since) > replicaPatience+probeEvery {
 			p.downLocked(s, hub.Unavailablef("Kafka does not answer"))
 		}
 	}

@@ -23,8 +23,11 @@ const (
 	maxBatchRecords = 8192
 	// maxRequest is about how many bytes of batches go to a broker at once.
 	maxRequest = 4 << 20
-	// giveUp is how long a batch is tried again before its callers are told.
-	giveUp = 2 * time.Second
+	// giveUp is how long a batch is tried again before its callers are told. They
+	// can try again themselves, and want to know at once.
+	giveUp = 700 * time.Millisecond
+	// replicaPatience is how long a broker may wait for its replicas.
+	replicaPatience = 2 * time.Second
 	// recordOverhead is about what a waiting record costs beside its value.
 	recordOverhead = 160
 )

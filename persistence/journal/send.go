@@ -150,7 +150,7 @@ func (p *Producer) produce(broker *sarama.Broker, shards []*shard) (*sarama.Prod
 	}
 	request := &sarama.ProduceRequest{
 		Version: produceVersion, RequiredAcks: sarama.WaitForAll,
-		Timeout: int32(giveUp / time.Millisecond),
+		Timeout: int32(replicaPatience / time.Millisecond),
 	}
 	for _, s := range shards {
 		request.AddBatch(TopicName, s.number, s.pending.records)
