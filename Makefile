@@ -62,6 +62,38 @@ conformance: servers ## The parts' own suites on Apache Kafka and on both ClickH
 	go test -tags servers -timeout 20m ./persistence/... ./gateway/ingest/...
 
 
+.PHONY: e2e
+e2e: build servers chromium ## The acceptance suite on all three sets of parts, and the console in Chromium
+	$(E2E) -run 'TestAcceptance|TestRefuses' -parts all
+	cd web/e2e && npm ci --no-audit --no-fund && npm test
+
+.PHONY: crash
+crash: build servers ## Kill the hub 20 times under load, on the embedded parts and on the real servers
+	$(E2E) -run 'TestCrash|TestJudge' -parts embedded,classic,current -kills 20
+
+.PHONY: outage
+outage: build servers ## Take Kafka away for 30 s and ClickHouse for 60 s under load
+	$(E2E) -run 'Outage' -parts classic,current -kafka-outage 30s -timeline-outage 60s
+
+.PHONY: faults-short
+faults-short: build servers ## A short crash test and short outages, for every change
+	$(E2E) -run 'TestCrash|TestJudge' -parts embedded,classic -kills 3
+	$(E2E) -run 'Outage' -parts classic -kafka-outage 8s -timeline-outage 10s
+
+E2E = go test -tags e2e -count 1 -timeout 60m ./internal/e2e -bongsu $(CURDIR)/bin/bongsu
+
+.PHONY: chromium
+chromium: ## Install Chromium for the browser tests, if it is not there
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-noto-cjk; }
+
+.PHONY: figures
+figures: build ## Latency at 1,000 connections and events a second, memory at 10,000 connections
+	internal/load/figures.sh bin/bongsu
+
+.PHONY: ci
+ci: ## Everything that must hold before a change lands
+	.ci/run
+
 .PHONY: web
 web: ## Rebuild the console that is committed in web/dist
 	cd web && npm ci && npm run build

@@ -2,6 +2,12 @@ module bongsu
 
 go 1.26.0
 
+ignore (
+	./web/node_modules
+	./web/e2e/node_modules
+	./.cache
+)
+
 require (
 	github.com/ClickHouse/clickhouse-go/v2 v2.50.0
 	github.com/IBM/sarama v1.61.1
