@@ -3,8 +3,8 @@ package actors
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// ringFollowed is how many flushed entries a followed stream's actor keeps, so
-	// that a node that comes back a moment late need not ask the timeline.
+	// ringFollowed and ringBytes are how many flushed entries a followed stream's
+	// actor keeps, so that a node that comes back a moment late need not ask the
+	// timeline, and about how large they may be together.
 	ringFollowed = 64
+	ringBytes    = 32 << 10
 	// maxWaiting bounds the requests that wait for a stream's state to load.
 	maxWaiting = 1024
 	// commandPatience is how long a command's record may take through the journal.
@@ -44,11 +46,11 @@ type Journal interface {
 // streamActor is the virtual actor of one stream: it turns messages into calls
 // on its state and the state's answers into effects. It never blocks.
 type streamActor struct {
-	host    *Host
-	stream  hub.Stream
-	shard   *shard
-	state   *streamState // nil until loaded
-	flushed *atomic.Uint64
+	host   *Host
+	stream hub.Stream
+	shard  *shard
+	state  *streamState // nil until loaded
+	stored *progress
 
 	waiting  []waiting             // requests until the state is loaded
 	stash    []hub.Record          // records until then
@@ -57,6 +59,7 @@ type streamActor struct {
 
 	followed bool
 	applied  uint64 // how many apply messages have been taken
+	last     int64  // offset of the last record taken
 	active   bool   // something happened since the last sweep
 }
 
@@ -84,7 +87,9 @@ func (a *streamActor) Receive(ctx actor.Context) {
 		a.onSweep(ctx, m)
 	case *actor.Stopping:
 		a.onStopping(ctx)
-	case *actor.Started, *actor.Stopped, *actor.Restarting, *pcluster.ClusterInit:
+	case *actor.Restarting:
+		a.onPanic(ctx)
+	case *actor.Started, *actor.Stopped, *pcluster.ClusterInit:
 	default:
 		a.host.metrics.unknown.Inc()
 		a.host.log.Warn("stream actor got an unknown message", "stream", a.stream, "type", fmt.Sprintf("%T", m))
@@ -92,13 +97,14 @@ func (a *streamActor) Receive(ctx actor.Context) {
 }
 
 func (a *streamActor) onActivate(ctx actor.Context, m *activate) {
-	a.stream, a.shard, a.flushed = m.stream, m.shard, new(atomic.Uint64)
+	a.stream, a.shard, a.stored, a.last = m.stream, m.shard, new(progress), m.from-1
+	a.stored.offset.Store(a.last)
 	a.host.loader.load(hub.LoadRequest{Stream: m.stream, Before: m.from}, ctx.Self())
 }
 
 func (a *streamActor) onLoaded(ctx actor.Context, m *loaded) {
 	a.state = newStreamState(m.state)
-	a.flushed.Store(m.state.Seq)
+	a.stored.seq.Store(m.state.Seq)
 	records, requests := a.stash, a.waiting
 	a.stash, a.waiting = nil, nil
 	a.take(ctx, records)
@@ -123,26 +129,36 @@ func (a *streamActor) take(ctx actor.Context, records []hub.Record) {
 	items := make([]item, 0, len(records))
 	for i := range records {
 		r := &records[i]
-		it := item{shard: a.shard, offset: r.Offset, size: sizeOf(r)}
+		it := item{shard: a.shard, offset: r.Offset, size: sizeOf(r), stored: a.stored}
 		switch r.Kind {
 		case hub.Marks, hub.FirstMarks:
 			it.marks = a.takeMarks(ctx, r)
 		default:
 			if entry := a.state.number(r); entry != nil {
-				it.entry, it.flushed = entry, a.flushed
+				it.entry = entry
 				fresh = append(fresh, entry)
 			} else {
 				a.host.metrics.duplicates.Inc()
 			}
 		}
 		items = append(items, it)
+		a.last = r.Offset
 	}
 	if len(fresh) > 0 && a.followed {
 		a.host.sink.Deliver(a.stream, fresh)
 	}
 	a.host.writer.add(items)
-	if len(a.state.ring) > 2*ringFollowed {
-		a.state.trim(a.flushed.Load(), ringFollowed)
+	a.trim()
+}
+
+// trim lets go of ring entries that need not be in memory. For a stream that
+// nobody follows these are all that are stored.
+func (a *streamActor) trim() {
+	switch {
+	case !a.followed:
+		a.state.trim(a.stored.seq.Load(), 0, 0)
+	case len(a.state.ring) > 2*ringFollowed || a.state.ringSize > 2*ringBytes:
+		a.state.trim(a.stored.seq.Load(), ringFollowed, ringBytes)
 	}
 }
 
@@ -171,9 +187,7 @@ func (a *streamActor) onRequest(ctx actor.Context, message any, sender *actor.PI
 	a.active = true
 	if a.state == nil {
 		if len(a.waiting) >= maxWaiting {
-			if sender != nil {
-				ctx.Send(sender, &failure{hub.Unavailablef("stream %s: too many requests wait for it", a.stream)})
-			}
+			a.refuse(ctx, sender, hub.Unavailablef("stream %s: too many requests wait for it", a.stream))
 			return
 		}
 		a.waiting = append(a.waiting, waiting{message, sender})
@@ -191,7 +205,7 @@ func (a *streamActor) onRequest(ctx actor.Context, message any, sender *actor.PI
 		entries, whole := a.state.since(m.after)
 		ctx.Send(sender, &tail{a.state.head, clone(entries), whole})
 	case *pendingOf:
-		entries, _ := a.state.since(a.flushed.Load())
+		entries, _ := a.state.since(a.stored.seq.Load())
 		ctx.Send(sender, &pending{clone(entries)})
 	case *personOf:
 		a.onPerson(ctx, m, sender)
@@ -251,6 +265,9 @@ func (a *streamActor) command(ctx actor.Context, kind hub.Kind, marks map[hub.St
 		limit, cancel := context.WithTimeout(context.Background(), commandPatience)
 		defer cancel()
 		if err := a.host.journal.Append(limit, []hub.Record{record}); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = hub.Unavailablef("the journal did not take the record in time: %w", err)
+			}
 			a.host.system.Root.Send(self, &appendFailed{record.ID, err})
 		}
 	}()
@@ -290,29 +307,53 @@ func (a *streamActor) onSweep(ctx actor.Context, m *sweep) {
 	}
 	wasActive := a.active
 	a.active = false
-	if a.state == nil || wasActive {
+	if a.state == nil {
 		return
 	}
-	a.state.trim(a.flushed.Load(), 0)
-	idle := !a.followed && len(a.commands) == 0 && a.flushed.Load() >= a.state.head.Seq
+	if wasActive {
+		a.trim()
+		return
+	}
+	a.state.trim(a.stored.seq.Load(), 0, 0)
+	idle := !a.followed && len(a.commands) == 0 && a.stored.offset.Load() >= a.last
 	if idle && a.shard.forget(a.stream, ctx.Self(), a.applied) {
 		a.host.metrics.passivated.Inc()
-		ctx.Stop(ctx.Self())
+		ctx.Poison(ctx.Self()) // behind the requests that have come already
 	}
 }
 
+// onPanic comes after a panic, before the actor is made anew without its state.
+// Its shard is applied again, by new actors; this one is let go with the others.
+func (a *streamActor) onPanic(ctx actor.Context) {
+	a.onStopping(ctx)
+	if a.shard != nil {
+		a.host.log.Error("a stream actor panicked; its shard is applied again", "stream", a.stream, "shard", a.shard.id)
+		a.shard.fail(fmt.Errorf("the actor of stream %s panicked", a.stream))
+	}
+}
+
+// onStopping tells all who wait, and gives back the budget of records that will
+// not come to the writer.
 func (a *streamActor) onStopping(ctx actor.Context) {
+	for i := range a.stash {
+		a.host.budget.give(sizeOf(&a.stash[i]))
+	}
+	a.stash = nil
 	for _, w := range a.waiting {
-		if w.sender == nil {
-			continue // it was told, not asked
-		}
-		ctx.Send(w.sender, &failure{hub.Unavailablef("stream %s is moving", a.stream)})
+		a.refuse(ctx, w.sender, hub.Unavailablef("stream %s is moving", a.stream))
 	}
 	for id := range a.commands {
 		a.answer(ctx, id, &failure{hub.Unavailablef("stream %s is moving", a.stream)})
 	}
 	if a.followed {
 		a.host.sink.Lost(a.stream)
+	}
+}
+
+// refuse answers a request with an error, unless it was told rather than asked.
+func (a *streamActor) refuse(ctx actor.Context, to *actor.PID, err error) {
+	if to != nil {
+		ctx.Send(to, &failure{err})
 	}
 }
 

@@ -110,7 +110,8 @@ func (c *Core) Range(ctx context.Context, stream hub.Stream, after uint64, limit
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) > 0 && entries[len(entries)-1].Seq == to || after >= to {
+	// None means that retention has taken all up to there, since the actor knew.
+	if len(entries) == 0 || entries[len(entries)-1].Seq == to {
 		room := min(limit-len(entries), len(recent.entries))
 		entries = append(entries, recent.entries[:room]...)
 	}

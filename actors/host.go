@@ -87,19 +87,21 @@ type Host struct {
 
 	generation atomic.Int32 // the newest in which this node owned a shard
 
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	committing chan struct{} // holds a token while a commit is under way
+	stop       context.CancelFunc
+	running    sync.WaitGroup
 }
 
-// NewHost returns a host that owns nothing yet. Run starts it.
+// NewHost returns a host that owns nothing yet. Start starts it.
 func NewHost(opts Options) *Host {
 	h := &Host{
-		timeline:  opts.Timeline,
-		journal:   opts.Journal,
-		sink:      opts.Sink,
-		log:       opts.Log.With("part", "actors"),
-		now:       opts.Now,
-		retention: opts.Retention,
+		timeline:   opts.Timeline,
+		journal:    opts.Journal,
+		sink:       opts.Sink,
+		log:        opts.Log.With("part", "actors"),
+		now:        opts.Now,
+		retention:  opts.Retention,
+		committing: make(chan struct{}, 1),
 	}
 	if h.now == nil {
 		h.now = time.Now
@@ -137,12 +139,12 @@ func (h *Host) Start(spawner Spawner, system *actor.ActorSystem) {
 // CommitTo names where offsets are committed. Until then they wait.
 func (h *Host) CommitTo(commits Commits) { h.commits.Store(&commits) }
 
-// Stop writes what still waits, as far as ctx allows, commits it, and ends the
-// host's goroutines. Consumption must have ended before. Entries that could not
-// be written are in the journal and come again at the next start.
+// Stop writes what still waits, as far as ctx allows, and ends the host's
+// goroutines. Consumption must have ended before, and with it the right to commit:
+// entries that are stored only now, or could not be, come again at the next start,
+// under the same numbers.
 func (h *Host) Stop(ctx context.Context) {
 	h.writer.drain(ctx)
-	h.commit()
 	h.stop()
 	h.running.Wait()
 }
@@ -210,17 +212,28 @@ func (h *Host) commitLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			h.commit()
+			h.commit(ctx)
 		}
 	}
 }
 
-// commit commits the finished offsets of all owned shards.
-func (h *Host) commit() {
+// commit commits the finished offsets of all claimed shards. One commit is under
+// way at a time, so that none undoes a later one; ctx bounds the wait for its turn.
+func (h *Host) commit(ctx context.Context) {
 	commits := h.commits.Load()
 	if commits == nil {
 		return
 	}
+	select {
+	case h.committing <- struct{}{}:
+	default:
+		select {
+		case h.committing <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+	defer func() { <-h.committing }()
 	next := make(map[int32]int64)
 	for _, s := range h.shards {
 		if low, moved := s.uncommitted(); moved {
@@ -257,10 +270,7 @@ func (h *Host) sweepLoop(ctx context.Context) {
 func (h *Host) sweep() {
 	tick := &sweep{now: h.now()}
 	for _, s := range h.shards {
-		if s.abandoned(h.generation.Load()) {
-			s.drop()
-			continue
-		}
+		s.dropAbandoned(h.generation.Load())
 		for _, pid := range s.live() {
 			h.system.Root.Send(pid, tick)
 		}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"bongsu/internal/hub"
+	"bongsu/internal/outage"
 )
 
 const (
@@ -19,6 +21,9 @@ const (
 	loadPatience = 10 * time.Second
 	// loadRetryMost is the longest wait between tries while the timeline is away.
 	loadRetryMost = 2 * time.Second
+	// loadAgain is when a stream is tried again that could not be loaded for a
+	// reason of its own.
+	loadAgain = 2 * time.Second
 )
 
 // loader wakes streams: it gathers the wishes of actors that were just started
@@ -29,6 +34,8 @@ type loader struct {
 	log      *slog.Logger
 	metrics  *metrics
 	reply    func(*actor.PID, *loaded)
+
+	away, stuck outage.Log // of run alone
 
 	mu     sync.Mutex
 	wishes []wish
@@ -79,7 +86,8 @@ func (l *loader) next() []wish {
 	return batch
 }
 
-// fulfil loads a batch, however long the timeline is away.
+// fulfil loads a batch, however long the timeline is away. A stream that cannot be
+// loaded for a reason of its own is set aside for a while, so that it holds up no other.
 func (l *loader) fulfil(ctx context.Context, batch []wish) {
 	requests := make([]hub.LoadRequest, len(batch))
 	for i := range batch {
@@ -92,6 +100,7 @@ func (l *loader) fulfil(ctx context.Context, batch []wish) {
 		cancel()
 		if err == nil {
 			l.metrics.loads.Inc()
+			l.away.Over(l.log, "streams wake again")
 			for i, state := range states {
 				l.reply(batch[i].to, &loaded{state})
 			}
@@ -101,7 +110,16 @@ func (l *loader) fulfil(ctx context.Context, batch []wish) {
 			return
 		}
 		l.metrics.timelineErrors.Inc()
-		l.log.Warn("streams cannot wake: the timeline does not answer", "streams", len(batch), "err", err)
+		if isolated := !hub.Temporary(err) && !errors.Is(err, context.DeadlineExceeded); isolated && len(batch) > 1 {
+			l.fulfil(ctx, batch[:len(batch)/2])
+			l.fulfil(ctx, batch[len(batch)/2:])
+			return
+		} else if isolated {
+			l.stuck.Failed(l.log, "a stream cannot be loaded", err, "stream", batch[0].request.Stream)
+			time.AfterFunc(loadAgain, func() { l.load(batch[0].request, batch[0].to) })
+			return
+		}
+		l.away.Failed(l.log, "streams cannot wake: the timeline does not answer", err, "streams", len(batch))
 		if !pause(ctx, wait) {
 			return
 		}

@@ -27,6 +27,8 @@ type shard struct {
 	// reached it, an earlier owner may have shown what is not applied here yet, and
 	// nobody is answered.
 	end int64
+	// failed is why the claim cannot go on; nil while it can.
+	failed error
 	// position is the offset of the next record to hand out: every record below
 	// it has been sent to an actor. It moves under mu together with the sending,
 	// so that an actor started under mu misses no record from position on.
@@ -34,6 +36,7 @@ type shard struct {
 	streams  map[hub.Stream]*activation
 
 	ledger    sync.Mutex // guards what follows; may be taken while mu is held
+	claimed   bool       // from Own until Release has ended: offsets are ours to commit
 	done      watermark
 	committed int64
 }
@@ -51,27 +54,21 @@ type activation struct {
 func (h *Host) Own(_ context.Context, id int32, generation int32, from, end int64) error {
 	s := h.shards[id]
 	s.mu.Lock()
-	behind := from > s.position
-	s.mu.Unlock()
-	if behind {
-		s.drop()
-	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if behind {
-		s.position = from
-		s.ledger.Lock()
-		s.done, s.committed = watermark{next: from}, from
-		s.ledger.Unlock()
+	if !s.held || from > s.position {
+		s.resetLocked(from)
 	}
-	s.owned, s.held, s.generation, s.end = true, true, generation, end
+	s.ledger.Lock()
+	s.claimed = true
+	s.ledger.Unlock()
+	s.owned, s.held, s.failed, s.generation, s.end = true, true, nil, generation, end
 	s.host.newest(generation)
 	return nil
 }
 
 // Apply hands the next records of a shard to their actors, in order. next is the
 // offset after the last consumed message. It blocks while too much waits for
-// the timeline, until ctx ends.
+// the timeline, until ctx ends. An error means that the shard must be claimed anew.
 func (h *Host) Apply(ctx context.Context, id int32, records []hub.Record, next int64) error {
 	s := h.shards[id]
 	records = s.unseen(records)
@@ -80,11 +77,13 @@ func (h *Host) Apply(ctx context.Context, id int32, records []hub.Record, next i
 		if err := h.budget.take(ctx, size); err != nil {
 			return err
 		}
-		s.handOut(part, part[len(part)-1].Offset+1)
+		if err := s.handOut(part, part[len(part)-1].Offset+1); err != nil {
+			h.budget.give(size)
+			return err
+		}
 		records = records[len(part):]
 	}
-	s.handOut(nil, next)
-	return nil
+	return s.handOut(nil, next)
 }
 
 // unseen drops the records that were handed out under an earlier claim.
@@ -99,10 +98,14 @@ func (s *shard) unseen(records []hub.Record) []hub.Record {
 }
 
 // handOut sends each stream's records to its actor and moves the position. Sends
-// do not block: mailboxes are bounded by the budget that was taken.
-func (s *shard) handOut(records []hub.Record, next int64) {
+// do not block: mailboxes are bounded by the budget that was taken. On an error
+// nothing was handed out.
+func (s *shard) handOut(records []hub.Record, next int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
 	s.ledger.Lock()
 	for i := range records {
 		s.done.add(records[i].Offset)
@@ -121,6 +124,7 @@ func (s *shard) handOut(records []hub.Record, next int64) {
 		s.host.system.Root.Send(a.pid, &apply{run})
 	}
 	s.position = max(s.position, next)
+	return nil
 }
 
 // runOf returns the records at the front that are of one stream.
@@ -145,7 +149,8 @@ func (s *shard) refuse(records []hub.Record, err error) {
 }
 
 // Release ends a claim: it waits until what was handed out is in the timeline,
-// as far as ctx allows, and commits it. The actors stay warm for a while.
+// as far as ctx allows, and commits what is. The actors stay warm until it is
+// known that somebody else owns the shard.
 func (h *Host) Release(ctx context.Context, id int32) {
 	s := h.shards[id]
 	s.mu.Lock()
@@ -154,14 +159,16 @@ func (h *Host) Release(ctx context.Context, id int32) {
 	h.writer.hurry()
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
-	for s.unfinished() > 0 {
+	for s.unfinished() > 0 && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
 		case <-poll.C:
 		}
 	}
-	h.commit()
+	h.commit(ctx)
+	s.ledger.Lock()
+	s.claimed = false
+	s.ledger.Unlock()
 }
 
 // activate returns the PID of the stream's actor if this node holds the shard.
@@ -169,7 +176,7 @@ func (s *shard) activate(stream hub.Stream) (*actor.PID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.held:
+	case !s.held, !s.owned && s.generation < s.host.generation.Load():
 		return nil, hub.Unavailablef("shard %d has no owner here", s.id)
 	case s.position < s.end:
 		return nil, hub.Unavailablef("shard %d is catching up with the journal", s.id)
@@ -210,25 +217,40 @@ func (s *shard) forget(stream hub.Stream, pid *actor.PID, applied uint64) bool {
 	return true
 }
 
-// drop stops all actors of the shard. What they had not flushed is in the
-// journal, and whoever owns the shard next applies it again.
-func (s *shard) drop() {
-	s.mu.Lock()
-	streams := s.streams
+// resetLocked lets all actors go and makes from the place that the shard is
+// applied from. What the actors had not stored is in the journal, and whoever owns
+// the shard next applies it again. Actors end behind their mailboxes, so that all
+// records in them come to the writer; mu is held, so that none follows.
+func (s *shard) resetLocked(from int64) {
+	for _, a := range s.streams {
+		s.host.system.Root.Poison(a.pid)
+	}
 	s.streams = make(map[hub.Stream]*activation)
-	s.position, s.held = 0, false
-	s.mu.Unlock()
-	for _, a := range streams {
-		s.host.system.Root.Stop(a.pid)
+	s.position, s.held = from, false
+	s.ledger.Lock()
+	s.done, s.committed = watermark{next: from}, from
+	s.ledger.Unlock()
+}
+
+// dropAbandoned lets the actors go if the group has given this node shards since
+// the newest claim of this one, and not this one: somebody else owns it.
+func (s *shard) dropAbandoned(newest int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held && !s.owned && s.generation < newest {
+		s.resetLocked(0)
 	}
 }
 
-// abandoned reports whether the group has given this node shards since, and not
-// this one: somebody else owns it.
-func (s *shard) abandoned(newest int32) bool {
+// fail lets the actors go because the state of one of them is lost, and has the
+// shard claimed anew: the records from the committed offset on are applied again.
+func (s *shard) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.held && !s.owned && s.generation < newest
+	if s.failed == nil {
+		s.failed = err
+		s.resetLocked(0)
+	}
 }
 
 func (s *shard) live() map[hub.Stream]*actor.PID {
@@ -255,12 +277,12 @@ func (s *shard) unfinished() int {
 }
 
 // uncommitted returns the offset that could be committed now, and whether it is
-// beyond the one that was.
+// this node's to commit and beyond the one that was.
 func (s *shard) uncommitted() (low int64, moved bool) {
 	s.ledger.Lock()
 	defer s.ledger.Unlock()
 	low = s.done.low()
-	return low, low > s.committed
+	return low, s.claimed && low > s.committed
 }
 
 func (s *shard) setCommitted(low int64) {

@@ -14,6 +14,8 @@ type streamState struct {
 	seen  window
 	ring  []*hub.Entry // the newest entries, ascending, the last one at head
 	marks map[hub.Stream]uint64
+
+	ringSize int // bytes of the ring's entries
 }
 
 // newStreamState returns the state that the timeline remembers.
@@ -46,6 +48,7 @@ func (s *streamState) number(r *hub.Record) *hub.Entry {
 	}
 	s.seen.add(r.ID)
 	s.ring = append(s.ring, entry)
+	s.ringSize += entry.Size()
 	return entry
 }
 
@@ -110,9 +113,10 @@ func (s *streamState) higher(wanted map[hub.Stream]uint64) map[hub.Stream]uint64
 	return grow
 }
 
-// since returns the entries of the ring with seq > after, and whether the ring
-// holds all of them.
+// since returns the entries of the ring with seq > after, without those that have
+// left by retention, and whether the ring holds all of them.
 func (s *streamState) since(after uint64) (entries []*hub.Entry, whole bool) {
+	after = max(after, s.head.Floor)
 	if after >= s.head.Seq {
 		return nil, true
 	}
@@ -123,10 +127,12 @@ func (s *streamState) since(after uint64) (entries []*hub.Entry, whole bool) {
 	return s.ring[uint64(len(s.ring))-missing:], true
 }
 
-// trim lets go of ring entries that are in the timeline, all but the keep newest.
-func (s *streamState) trim(flushed uint64, keep int) {
+// trim lets go of the oldest ring entries that are in the timeline, until at most
+// keep entries of at most size bytes are left.
+func (s *streamState) trim(flushed uint64, keep, size int) {
 	drop := 0
-	for drop < len(s.ring)-keep && s.ring[drop].Seq <= flushed {
+	for drop < len(s.ring) && s.ring[drop].Seq <= flushed && (len(s.ring)-drop > keep || s.ringSize > size) {
+		s.ringSize -= s.ring[drop].Size()
 		drop++
 	}
 	if drop == 0 {

@@ -146,7 +146,7 @@ func TestTheRingHoldsAtLeastWhatIsNotStored(t *testing.T) {
 	for i := range 100 {
 		s.number(&hub.Record{Stream: "mall:1", ID: fmt.Sprint(i)})
 	}
-	s.trim(90, 0)
+	s.trim(90, 0, 1<<20)
 	entries, whole := s.since(90)
 	if !whole || len(entries) != 10 || entries[0].Seq != 91 {
 		t.Errorf("since(90) = %d entries, whole %v; want the 10 that are not stored", len(entries), whole)

@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"bongsu/internal/hub"
+	"bongsu/internal/outage"
 )
 
 const (
 	// maxWrite is how many items one write to the timeline carries at most.
 	maxWrite = 10_000
+	// maxWriteBytes is how large they may be together, the first aside.
+	maxWriteBytes = 16 << 20
 	// writePatience is how long one write may take.
 	writePatience = 30 * time.Second
 	// writeRetryMost is the longest wait between tries while the timeline is away.
@@ -21,12 +24,18 @@ const (
 
 // item is one journal record on its way to the timeline.
 type item struct {
-	shard   *shard
-	offset  int64
-	size    int64
-	entry   *hub.Entry     // nil for marks and for what is not stored
-	flushed *atomic.Uint64 // the entry's stream's; raised once it is stored
-	marks   []hub.Mark
+	shard  *shard
+	offset int64
+	size   int64
+	stored *progress  // of the record's stream
+	entry  *hub.Entry // nil for marks and for what is not stored
+	marks  []hub.Mark
+}
+
+// progress is how far one stream is in the timeline. The writer moves it on.
+type progress struct {
+	seq    atomic.Uint64 // of the newest entry
+	offset atomic.Int64  // of the newest record, whatever it was
 }
 
 // writer carries entries and marks to the timeline in batches, in the order in
@@ -39,10 +48,12 @@ type writer struct {
 	budget   *budget
 	every    time.Duration
 
+	away outage.Log // of run alone
+
 	mu      sync.Mutex
 	items   []item
-	oldest  time.Time // when the first of items came
-	writing bool
+	oldest  time.Time // when the first of items came, at the latest
+	writing time.Time // what oldest was for the batch under way; zero if there is none
 	wake    chan struct{}
 	rush    chan struct{}
 }
@@ -113,12 +124,20 @@ func (w *writer) gather(ctx context.Context) {
 func (w *writer) next() []item {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := min(len(w.items), maxWrite)
+	n := 0
+	for size := int64(0); n < min(len(w.items), maxWrite); n++ {
+		if size += w.items[n].size; n > 0 && size > maxWriteBytes {
+			break
+		}
+	}
 	batch := w.items[:n:n]
 	if w.items = w.items[n:]; len(w.items) == 0 {
 		w.items = nil
 	}
-	w.writing = n > 0
+	w.writing = time.Time{}
+	if n > 0 {
+		w.writing, w.oldest = w.oldest, time.Now()
+	}
 	return batch
 }
 
@@ -135,14 +154,14 @@ func (w *writer) write(ctx context.Context, batch []item) bool {
 		if err == nil {
 			w.metrics.flushSeconds.Observe(time.Since(start).Seconds())
 			w.metrics.stored.Add(float64(len(entries)))
+			w.away.Over(w.log, "the timeline takes entries again")
 			break
 		}
 		if ctx.Err() != nil {
 			return false
 		}
 		w.metrics.timelineErrors.Inc()
-		w.log.Warn("entries wait: the timeline does not take them",
-			"entries", len(entries), "waiting_for", time.Since(start).Round(time.Millisecond), "err", err)
+		w.away.Failed(w.log, "entries wait: the timeline does not take them", err, "entries", len(entries))
 		if !pause(ctx, wait) {
 			return false
 		}
@@ -168,8 +187,9 @@ func (w *writer) finish(batch []item) {
 	for i := range batch {
 		it := &batch[i]
 		if it.entry != nil {
-			it.flushed.Store(it.entry.Seq)
+			it.stored.seq.Store(it.entry.Seq)
 		}
+		it.stored.offset.Store(it.offset)
 		it.shard.finish(it.offset)
 		size += it.size
 	}
@@ -195,18 +215,22 @@ func (w *writer) drain(ctx context.Context) {
 func (w *writer) waiting() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.writing {
+	if !w.writing.IsZero() {
 		return len(w.items) + 1
 	}
 	return len(w.items)
 }
 
-// lag returns for how long the oldest queued item has waited.
+// lag returns for how long the oldest item, of the batch under way or queued, has
+// waited: at least, if it was left in the queue by a full batch.
 func (w *writer) lag() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.items) == 0 {
-		return 0
+	switch {
+	case !w.writing.IsZero():
+		return time.Since(w.writing)
+	case len(w.items) > 0:
+		return time.Since(w.oldest)
 	}
-	return time.Since(w.oldest)
+	return 0
 }
