@@ -10,6 +10,19 @@ import (
 	"time"
 )
 
+// How long a client may keep a connection busy. Sockets and streams take the
+// connection over, and with it the time-outs end.
+const (
+	// headerTimeout is for a request's head, requestTimeout for the body too,
+	// also of a request whose body nobody reads.
+	headerTimeout  = 10 * time.Second
+	requestTimeout = 30 * time.Second
+	// answerTimeout is for the answer, from the end of the head on.
+	answerTimeout = time.Minute
+	// idleTimeout is how long a connection may wait for its next request.
+	idleTimeout = 2 * time.Minute
+)
+
 // server is the node's HTTP listener. It answers from the first moment: until
 // open is called everything but liveness is told to come back.
 type server struct {
@@ -25,15 +38,21 @@ func listen(ctx context.Context, addr string, log *slog.Logger) (*server, error)
 	if err != nil {
 		return nil, err
 	}
+	return newServer(listener, log), nil
+}
+
+func newServer(listener net.Listener, log *slog.Logger) *server {
 	s := &server{listener: listener, failed: make(chan error, 1)}
 	s.http = &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	return s, nil
+	return s
 }
 
 // serve answers until the server is shut down.
