@@ -84,6 +84,9 @@ func (g *Group) Run(ctx context.Context, consume Consume) error {
 // join consumes through one client until ctx ends or the client is of no more use.
 func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume, pause *Backoff) error {
 	defer func() { _ = client.Close() }()
+	if err := g.evict(client); err != nil && !harmless(err) {
+		g.log.Debug("what a killed process may have left in the consumer group stays until it times out", "err", err)
+	}
 	group, err := sarama.NewConsumerGroupFromClient(g.id, client)
 	if err != nil {
 		return err

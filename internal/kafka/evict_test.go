@@ -1,0 +1,58 @@
+package kafka
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// haunt leaves in the group what a killed process of this name leaves: a member
+// that never says anything again.
+func haunt(t *testing.T, cfg Config) {
+	t.Helper()
+	settings, err := cfg.Consumer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := sarama.NewClient(cfg.Brokers, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	broker, err := client.Coordinator("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	join := &sarama.JoinGroupRequest{
+		Version: 1, GroupId: "g", ProtocolType: "consumer", SessionTimeout: 60_000, RebalanceTimeout: 60_000,
+	}
+	for _, strategy := range settings.Consumer.Group.Rebalance.GroupStrategies {
+		if err := join.AddGroupProtocolMetadata(strategy.Name(), &sarama.ConsumerGroupMemberMetadata{Topics: []string{"t"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	response, err := broker.JoinGroup(join)
+	if err != nil || response.Err != sarama.ErrNoError {
+		t.Fatal(response, err)
+	}
+}
+
+func TestARestartDoesNotWaitForItsKilledPredecessor(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	cfg.ClientID = "bongsu-a"
+	haunt(t, cfg)
+	claims := make(chan Claim, 16)
+	start := time.Now()
+	member(t, cfg, func(ctx context.Context, claim Claim) error {
+		claims <- claim
+		<-ctx.Done()
+		return nil
+	})
+	receive(t, claims)
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("claimed after %v, when the predecessor's session was nearly over", took)
+	}
+}
