@@ -14,8 +14,7 @@ import (
 // and failures are those of the engine. But it runs one statement at a time and
 // answers with whole results, does not notice that a client has given up, has
 // neither sessions nor external tables, and takes no ClickHouse block compression
-// (lz4, zstd), only none, gzip or deflate. It needs
-// python3 with venv.
+// (lz4, zstd), only none, gzip or deflate. It needs python3 with venv.
 func ClickHouseCurrent(ctx context.Context, dir string, log *slog.Logger) (*ClickHouseServer, error) {
 	python, err := runInstaller(ctx, "install-chdb.sh")
 	if err != nil {
