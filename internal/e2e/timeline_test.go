@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -27,7 +28,24 @@ func (s *suite) mixed(t *testing.T, p person, n int) []string {
 		s.post(t, event)
 		ids[n-1-i] = id
 	}
+	s.awaitHead(t, targets[0], uint64(n+1)/2)
+	s.awaitHead(t, targets[1], uint64(n)/2)
 	return ids
+}
+
+// awaitHead waits until a mall's or a person's stream has so many entries: an
+// event that was acknowledged is in the journal, and a moment later in its
+// stream. It leaves a person's marks on malls alone.
+func (s *suite) awaitHead(t *testing.T, stream string, seq uint64) {
+	t.Helper()
+	watcher := person{admin: strings.TrimPrefix(stream, "admin:")}
+	if mall, ok := strings.CutPrefix(stream, "mall:"); ok {
+		watcher = person{admin: s.fresh(), malls: []string{mall}}
+	}
+	awaitThat(t, fmt.Sprintf("%s at %d", stream, seq), func() bool {
+		got := s.timeline(t, watcher, url.Values{"stream": {stream}, "limit": {"1"}}).Entries
+		return len(got) == 1 && got[0].Seq >= seq
+	})
 }
 
 func only(name, value string) url.Values { return url.Values{name: {value}} }
@@ -228,6 +246,8 @@ func (s *suite) testFirstSeen(t *testing.T) {
 	for i := range 3 {
 		s.post(t, notice(fmt.Sprintf("early-%s-%d", p.admin, i), "admin:"+p.admin, "mall:"+mall))
 	}
+	s.awaitHead(t, "admin:"+p.admin, 3)
+	s.awaitHead(t, "mall:"+mall, 3)
 	w := s.socket(t, p, nil).welcome
 	if own := w.stream(t, "admin:"+p.admin); own.Head != 3 || own.Read != 0 || own.Unread != 3 {
 		t.Errorf("own stream: %+v, want 3 unread", own)
@@ -243,6 +263,7 @@ func (s *suite) testFirstSeen(t *testing.T) {
 	// A mall that is granted later begins at its head on that day.
 	granted := s.fresh()
 	s.post(t, notice("granted-"+granted, "mall:"+granted))
+	s.awaitHead(t, "mall:"+granted, 1)
 	p.malls = append(p.malls, granted)
 	if of := s.socket(t, p, nil).welcome.stream(t, "mall:"+granted); of.Read != 1 || of.Unread != 0 {
 		t.Errorf("a mall granted later: %+v", of)
