@@ -289,7 +289,12 @@ func start(t *testing.T) *node {
 	t.Helper()
 	n := newNode(t, newMemory(), &log{records: make([][]hub.Record, shards), commits: map[int32]int64{}})
 	n.claim(t)
-	t.Cleanup(func() { n.host.Stop(context.Background()); n.system.Shutdown() })
+	t.Cleanup(func() {
+		limit, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		n.host.Stop(limit)
+		n.system.Shutdown()
+	})
 	return n
 }
 

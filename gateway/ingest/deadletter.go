@@ -1,6 +1,9 @@
 package ingest
 
 import (
+	"cmp"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,22 +46,47 @@ type morgue struct {
 }
 
 // bury appends the letters to their dead-letter topics, and returns when all
-// in-sync replicas have them. After an error some may be there, and be there
-// twice when they are buried again.
+// in-sync replicas have them. A letter that is too large for the topic is cut
+// shorter. After an error some may be there, and be there twice when they are
+// buried again.
 func (m *morgue) bury(letters []deadLetter) error {
 	producer, err := m.connected()
 	if err != nil {
 		return err
 	}
-	messages := make([]*sarama.ProducerMessage, len(letters))
-	for i, letter := range letters {
-		messages[i] = letter.letter()
+	for most := maxLetter; ; most /= 8 {
+		messages := make([]*sarama.ProducerMessage, len(letters))
+		for i, letter := range letters {
+			messages[i] = letter.letter(most)
+		}
+		err := producer.SendMessages(messages)
+		if err == nil {
+			return nil
+		}
+		large, other := tooLarge(letters, messages, err)
+		if other != nil || most == 0 {
+			m.reset(producer)
+			return kafka.Classify(cmp.Or(other, err))
+		}
+		letters = large
 	}
-	if err := producer.SendMessages(messages); err != nil {
-		m.reset(producer)
-		return kafka.Classify(err)
+}
+
+// tooLarge returns the letters that failed for their size, or an error if any
+// failed for another reason.
+func tooLarge(letters []deadLetter, messages []*sarama.ProducerMessage, err error) ([]deadLetter, error) {
+	var failures sarama.ProducerErrors
+	if !errors.As(err, &failures) {
+		return nil, err
 	}
-	return nil
+	var large []deadLetter
+	for _, failure := range failures {
+		if !errors.Is(failure.Err, sarama.ErrMessageSizeTooLarge) {
+			return nil, failure.Err
+		}
+		large = append(large, letters[slices.Index(messages, failure.Msg)])
+	}
+	return large, nil
 }
 
 func (m *morgue) connected() (sarama.SyncProducer, error) {
@@ -98,9 +126,9 @@ func (m *morgue) close() {
 }
 
 // letter returns the record as it was, with headers that say why it is dead and
-// where it came from. Of a record that is too long, only the beginnings of key and
-// value are kept.
-func (d deadLetter) letter() *sarama.ProducerMessage {
+// where it came from. Of a record of more than most bytes, only the beginnings of
+// key and value are kept.
+func (d deadLetter) letter(most int) *sarama.ProducerMessage {
 	reason := d.reason.Error()
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
@@ -116,12 +144,13 @@ func (d deadLetter) letter() *sarama.ProducerMessage {
 	for _, h := range m.Headers {
 		size += len(h.Key) + len(h.Value)
 	}
-	if size <= maxLetter {
+	if size <= most {
 		for _, h := range m.Headers {
 			out.Headers = append(out.Headers, *h)
 		}
 	} else {
-		key, value = key[:min(len(key), cutTo)], value[:min(len(value), cutTo)]
+		keep := min(cutTo, most/4)
+		key, value = key[:min(len(key), keep)], value[:min(len(value), keep)]
 		out.Headers = append(out.Headers, sarama.RecordHeader{
 			Key: []byte(headerCut), Value: strconv.AppendInt(nil, int64(len(m.Value)), 10),
 		})

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
+	"bongsu/internal/outage"
 )
 
 // Group is the consumer group that shares the ingress topics between nodes.
@@ -42,6 +44,10 @@ type Ingester struct {
 	morgue  *morgue
 	metrics *metrics
 	log     *slog.Logger
+
+	mu     sync.Mutex
+	untold int       // dead letters that have not been logged
+	told   time.Time // when some were
 }
 
 // New returns an ingester that does nothing yet.
@@ -85,12 +91,14 @@ func (in *Ingester) ensureTopics(ctx context.Context) error {
 			kafka.Topic{Name: DeadLetterTopic(name), Partitions: 1})
 	}
 	var again kafka.Backoff
+	var away outage.Log
 	for ctx.Err() == nil {
 		_, err := kafka.EnsureTopics(ctx, in.options.Kafka, topics)
 		if err == nil || !hub.Temporary(err) {
+			away.Over(in.log, "the ingress topics are there")
 			return err
 		}
-		in.log.Warn("cannot look at the ingress topics", "err", err)
+		away.Failed(in.log, "cannot look at the ingress topics", err)
 		again.Wait(ctx)
 	}
 	return nil
@@ -194,24 +202,41 @@ func (in *Ingester) bury(ctx context.Context, dead []deadLetter) error {
 		return nil
 	}
 	var again kafka.Backoff
+	var away outage.Log
 	for {
 		err := in.morgue.bury(dead)
 		if err == nil {
+			away.Over(in.log, "dead letters are written again")
 			break
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		in.log.Warn("cannot write dead letters; trying again", "err", err)
+		away.Failed(in.log, "cannot write dead letters", err)
 		again.Wait(ctx)
 	}
 	for _, d := range dead {
 		in.metrics.dead.WithLabelValues(d.class()).Inc()
 	}
-	last := dead[len(dead)-1]
-	in.log.Warn("records went to the dead-letter topic", "count", len(dead), "topic", DeadLetterTopic(last.message.Topic),
-		"partition", last.message.Partition, "offset", last.message.Offset, "reason", last.reason)
+	in.tell(dead)
 	return nil
+}
+
+// tellEvery is how often dead letters are logged at most.
+const tellEvery = time.Second
+
+// tell logs dead letters, of which there may be very many.
+func (in *Ingester) tell(dead []deadLetter) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.untold += len(dead)
+	if time.Since(in.told) < tellEvery {
+		return
+	}
+	last := dead[len(dead)-1]
+	in.log.Warn("records went to the dead-letter topic", "count", in.untold, "topic", DeadLetterTopic(last.message.Topic),
+		"partition", last.message.Partition, "offset", last.message.Offset, "reason", last.reason)
+	in.untold, in.told = 0, time.Now()
 }
 
 // withGrace returns a context that ends some time after ctx does.

@@ -10,6 +10,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"bongsu/internal/hub"
+	"bongsu/internal/outage"
 )
 
 // ErrNoSession means that the group is not joined just now, so that nothing can
@@ -48,6 +49,8 @@ type Group struct {
 	topics []string
 	log    *slog.Logger
 
+	away, failing outage.Log // of Run alone: Kafka or the group; claims
+
 	mu      sync.Mutex
 	client  sarama.Client
 	session sarama.ConsumerGroupSession
@@ -74,7 +77,7 @@ func (g *Group) Run(ctx context.Context, consume Consume) error {
 			err = g.join(ctx, client, consume, &pause)
 		}
 		if err != nil && ctx.Err() == nil {
-			g.log.Warn("cannot consume", "err", err)
+			g.away.Failed(g.log, "cannot consume", err)
 		}
 		pause.Wait(ctx)
 	}
@@ -105,16 +108,17 @@ func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume,
 	for ctx.Err() == nil {
 		joined := &sessionHandler{group: g, consume: consume}
 		if err := group.Consume(ctx, g.topics, joined); err != nil && ctx.Err() == nil {
-			g.log.Warn("lost the consumer group; joining again", "err", err)
+			g.away.Failed(g.log, "lost the consumer group; joining again", err)
 			pause.Wait(ctx)
 			continue
 		}
 		if err := joined.failure(); err != nil && ctx.Err() == nil {
-			g.log.Warn("a claim failed; joining the consumer group again", "err", err)
+			g.failing.Failed(g.log, "a claim failed; joining the consumer group again", err)
 			pause.Wait(ctx)
 			continue
 		}
 		pause.Reset()
+		g.failing.Over(g.log, "claims no longer fail")
 	}
 	return nil
 }
@@ -131,6 +135,7 @@ type sessionHandler struct {
 // Setup makes the session the one that commits go through.
 func (h *sessionHandler) Setup(s sarama.ConsumerGroupSession) error {
 	h.group.setSession(s)
+	h.group.away.Over(h.group.log, "in the consumer group again")
 	h.group.log.Info("joined the consumer group", "generation", s.GenerationID(), "claims", countClaims(s.Claims()))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -165,5 +166,39 @@ func TestOrderSurvivesMovingLeaders(t *testing.T) {
 		if want := fmt.Sprintf("a-%d", i); r.ID != want {
 			t.Fatalf("%s at %d", r.ID, i)
 		}
+	}
+}
+
+func TestARecordDoesNotFailForTheCompanyItIsIn(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, TopicName),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "3000"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	p, err := NewProducer(kafka.Config{Brokers: cluster.ListenAddrs()}, 1, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	var records []hub.Record
+	for i := range 100 {
+		r := record(hub.All, fmt.Sprint(i))
+		r.Payload = []byte(`{"data":"` + strings.Repeat("x", 500) + `"}`)
+		records = append(records, r)
+	}
+	if err := p.Append(t.Context(), records); err != nil {
+		t.Fatalf("Append = %v of records that Kafka takes one by one", err)
+	}
+	if got := cluster.PartitionInfo(TopicName, 0).HighWatermark; got != 100 {
+		t.Errorf("%d records stored, want 100", got)
+	}
+	large := record(hub.All, "large")
+	large.Payload = []byte(`{"data":"` + strings.Repeat("x", 4000) + `"}`)
+	if err := p.Append(t.Context(), []hub.Record{large}); !errors.Is(err, hub.ErrInvalid) {
+		t.Errorf("Append = %v of a record that Kafka never takes, want ErrInvalid", err)
+	}
+	if err := p.Append(t.Context(), records[:1]); err != nil {
+		t.Errorf("Append = %v afterwards", err)
 	}
 }

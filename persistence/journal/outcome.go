@@ -20,6 +20,17 @@ func (p *Producer) acknowledgeLocked(s *shard) {
 		p.releaseLocked(part.size)
 	}
 	s.pending, p.acked = nil, time.Now()
+	p.refusal.Over(p.log, "Kafka takes journal batches again")
+}
+
+// splitLocked puts a batch that is too large for Kafka back in front of the queue,
+// to be sent in smaller ones: a record must not fail for the company it was in.
+func (p *Producer) splitLocked(s *shard) {
+	s.limit = s.pending.size / 2
+	p.log.Warn("Kafka's limit for a batch is below the journal's; sending smaller ones", "shard", s.number, "bytes", s.limit)
+	s.queue = append(s.pending.parts, s.queue...)
+	s.pending = nil
+	p.spoilLocked(s)
 }
 
 // retryLocked has the shard's batch sent again, or gives up on the shard.

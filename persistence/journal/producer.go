@@ -11,6 +11,7 @@ import (
 
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
+	"bongsu/internal/outage"
 )
 
 // Limits of the producer.
@@ -48,15 +49,16 @@ type Producer struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	mu     sync.Mutex
-	room   *sync.Cond // signalled when queued shrinks or the producer closes
-	queued int
-	closed bool
-	shards []*shard
-	busy   map[int32]bool // brokers with a request on its way
-	turn   int            // the shard that the next request starts with
-	acked  time.Time      // when Kafka last acknowledged anything
-	writer *identity      // for shards that have none of their own yet
+	mu      sync.Mutex
+	room    *sync.Cond // signalled when queued shrinks or the producer closes
+	queued  int
+	closed  bool
+	shards  []*shard
+	busy    map[int32]bool // brokers with a request on its way
+	turn    int            // the shard that the next request starts with
+	acked   time.Time      // when Kafka last acknowledged anything
+	writer  *identity      // for shards that have none of their own yet
+	refusal outage.Log     // of batches that Kafka refuses for good
 }
 
 // NewProducer returns a producer for a journal of the given number of shards. It
@@ -79,7 +81,7 @@ func NewProducer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 	}
 	p.room = sync.NewCond(&p.mu)
 	for i := range p.shards {
-		p.shards[i] = &shard{number: int32(i), leader: noLeader}
+		p.shards[i] = &shard{number: int32(i), leader: noLeader, limit: maxBatch}
 	}
 	p.metrics = newProducerMetrics(metrics, p)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -94,8 +96,9 @@ func NewProducer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 // of one stream keep their order, within a call and between calls of which one
 // returned before the other was made.
 //
-// An error that wraps hub.ErrInvalid means that nothing was appended and the
-// records never can be. One that wraps hub.ErrUnavailable means that Kafka is
+// An error that wraps hub.ErrInvalid means that one of the records never can be
+// appended. Nothing was then, unless Kafka's own limit is below MaxRecord: the
+// other records may have been. One that wraps hub.ErrUnavailable means that Kafka is
 // away: the first call to find that out ends within about three seconds, the
 // others at once until Kafka is back. When ctx ends first, Append returns its
 // error. The payloads must not change until Append has returned without an

@@ -99,6 +99,8 @@ type shard struct {
 	after time.Time
 	// leader is the broker that the last attempt was for.
 	leader int32
+	// limit is how large a batch may be: maxBatch, or less once Kafka has refused one.
+	limit int
 	// down is why appends fail at once; nil while they do not.
 	down error
 	// writer numbers the batches.
@@ -149,7 +151,7 @@ func (s *shard) fill(now time.Time) (ready bool, dropped int) {
 		head := &s.queue[0]
 		if head.call.left == 0 {
 			dropped += head.size
-		} else if b.take(head); len(head.records) > 0 {
+		} else if b.take(head, s.limit); len(head.records) > 0 {
 			break // full
 		}
 		s.queue[0] = part{}
@@ -169,12 +171,13 @@ func (s *shard) fill(now time.Time) (ready bool, dropped int) {
 	return true, dropped
 }
 
-// take moves records from the part to the batch while there is room for them.
-func (b *batch) take(from *part) {
+// take moves records from the part to the batch while there is room for them
+// within limit bytes. A first record is taken however large.
+func (b *batch) take(from *part, limit int) {
 	count := 0
 	for _, r := range from.records {
 		size := len(r.Key) + len(r.Value) + recordOverhead/4
-		if len(b.records.Records)+count >= maxBatchRecords || (b.size > 0 && b.size+size > maxBatch) {
+		if len(b.records.Records)+count >= maxBatchRecords || (b.size > 0 && b.size+size > limit) {
 			break
 		}
 		b.size += size

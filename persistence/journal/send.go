@@ -164,7 +164,7 @@ func (p *Producer) number(broker *sarama.Broker, shards []*shard) error {
 	p.mu.Lock()
 	writer := p.writer
 	for _, s := range shards {
-		if s.next > maxSequence {
+		if s.next > maxSequence && s.pending.writer != s.writer { // one that is sent again keeps its number
 			p.spoilLocked(s)
 			writer = nil
 		}
@@ -220,11 +220,13 @@ func (p *Producer) settle(shards []*shard, response *sarama.ProduceResponse, err
 			p.log.Warn("the journal's broker lost count of this producer; numbering anew", "shard", s.number, "err", outcome)
 			p.spoilLocked(s)
 			p.retryLocked(s, outcome)
+		case errors.Is(outcome, sarama.ErrMessageSizeTooLarge) && len(s.pending.records.Records) > 1:
+			p.splitLocked(s)
 		case kafka.Disconnected(outcome) || kafka.Retriable(outcome):
 			moved = true
 			p.retryLocked(s, outcome)
 		default:
-			p.log.Error("Kafka refuses a journal batch", "shard", s.number, "err", outcome)
+			p.refusal.Failed(p.log, "Kafka refuses a journal batch", outcome, "shard", s.number)
 			p.refuseLocked(s, kafka.Classify(outcome))
 		}
 	}

@@ -1,0 +1,49 @@
+package ingest
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
+)
+
+func TestALetterThatIsTooLargeForItsTopicIsCutShorter(t *testing.T) {
+	dead := DeadLetterTopic(topic)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, dead),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	m := &morgue{cfg: kafka.Config{Brokers: cluster.ListenAddrs()}}
+	defer m.close()
+	letters := []deadLetter{
+		{&sarama.ConsumerMessage{Topic: topic, Offset: 1, Value: []byte("short")}, hub.Invalidf("bad")},
+		{&sarama.ConsumerMessage{Topic: topic, Offset: 2, Value: bytes.Repeat([]byte("x"), 19_950)}, hub.Invalidf("bad")},
+	}
+	for i := range letters {
+		if err := m.bury(letters[i : i+1]); err != nil {
+			t.Fatalf("letter %d: %v", i, err)
+		}
+	}
+	if got := cluster.PartitionInfo(dead, 0).HighWatermark; got != 2 {
+		t.Errorf("%d letters are there, want 2", got)
+	}
+}
+
+func TestAFloodOfDeadLettersDoesNotFloodTheLog(t *testing.T) {
+	var text bytes.Buffer
+	in := New(Options{}, &journal{}, slog.New(slog.NewTextHandler(&text, nil)))
+	for range 100 {
+		in.tell([]deadLetter{{&sarama.ConsumerMessage{Topic: topic}, hub.Invalidf("bad")}})
+	}
+	if lines := strings.Count(text.String(), "\n"); lines == 0 || lines > 2 {
+		t.Errorf("100 dead letters made %d lines", lines)
+	}
+}
