@@ -7,13 +7,13 @@ import (
 	"math"
 )
 
-// A fresh table that holds this much is full: it is moved, and the other one
-// takes its place. The more it holds the more entries of one stream move
-// together, and the larger its index grows, which every commit writes to.
-const (
-	levelRows  = 200_000
-	levelBytes = 64 << 20
-)
+// capacity is how much a fresh table holds when it is full: then it is moved, and
+// the other one takes its place. The more it holds the more entries of one stream
+// move together, and the larger its index grows, which every commit writes to.
+type capacity struct{ rows, bytes int }
+
+// usual is the capacity in ordinary use.
+func usual() capacity { return capacity{rows: 200_000, bytes: 64 << 20} }
 
 // How many entries are moved for each one written, and at least by a Write. At
 // two for one, a full table is empty before its successor is half full.
@@ -48,8 +48,8 @@ func newLevel(ctx context.Context, conn *sql.Conn, table string) (*level, error)
 	}
 	err := prepare(ctx, conn, map[**sql.Stmt]string{
 		&l.bound: `SELECT stream, seq FROM ` + table + ` WHERE (stream, seq) > (?, ?) ORDER BY stream, seq LIMIT 1 OFFSET ?`,
-		&l.move: `INSERT INTO entries (` + columns + `) SELECT ` + columns + ` FROM ` + table + `
-			WHERE (stream, seq) > (?, ?) AND (stream, seq) <= (?, ?) ORDER BY stream, seq ON CONFLICT DO NOTHING`,
+		&l.move: `INSERT OR IGNORE INTO entries (` + columns + `) SELECT ` + columns + ` FROM ` + table + `
+			WHERE (stream, seq) > (?, ?) AND (stream, seq) <= (?, ?) ORDER BY stream, seq`,
 		// Without a condition, SQLite lets go of the pages and visits no row.
 		&l.empty: `DELETE FROM ` + table,
 	})
@@ -60,7 +60,7 @@ func newLevel(ctx context.Context, conn *sql.Conn, table string) (*level, error)
 	return l, conn.QueryRowContext(ctx, count).Scan(&l.rows, &l.bytes)
 }
 
-func (l *level) full() bool { return l.rows >= levelRows || l.bytes >= levelBytes }
+func (l *level) full(most capacity) bool { return l.rows >= most.rows || l.bytes >= most.bytes }
 
 // keepUp moves the share of the full table that written entries ask for, and
 // changes tables when the active one is full.
@@ -70,7 +70,7 @@ func (w *writer) keepUp(ctx context.Context, written int) error {
 			return err
 		}
 	}
-	if w.levels[w.active].full() && w.levels[1-w.active].rows == 0 {
+	if w.levels[w.active].full(w.capacity) && w.levels[1-w.active].rows == 0 {
 		w.active = 1 - w.active
 	}
 	return nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -106,30 +104,26 @@ func (r *reader) marksOf(ctx context.Context, admin string) (_ map[hub.Stream]ui
 	return marks, rows.Err()
 }
 
-func (r *reader) idsOf(ctx context.Context, in span) ([]string, error) {
-	var text string
-	if err := r.ids.QueryRowContext(ctx, in.stream, in.after, in.to).Scan(&text); err != nil {
+// idsOf returns the ids of the span, oldest first. An entry that was written
+// again can come twice in a row; its id is returned once.
+func (r *reader) idsOf(ctx context.Context, in span) (_ []string, err error) {
+	rows, err := r.ids.QueryContext(ctx, in.stream, in.after, in.to)
+	if err != nil {
 		return nil, err
 	}
-	return splitIDs(text)
-}
-
-// splitIDs reads "seq:length:id" after "seq:length:id", ascending. An entry that
-// was written again can come twice in a row; its id is returned once.
-func splitIDs(text string) ([]string, error) {
-	ids := make([]string, 0, min(hub.DuplicateWindow, 1+len(text)/16))
-	previous := ""
-	for text != "" {
-		seq, rest, _ := strings.Cut(text, ":")
-		number, rest, _ := strings.Cut(rest, ":")
-		length, err := strconv.Atoi(number)
-		if err != nil || length < 0 || length > len(rest) {
-			return nil, fmt.Errorf("unreadable ids: %.40q", text)
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	ids := make([]string, 0, in.to-in.after)
+	previous := in.after
+	for rows.Next() {
+		var seq int64
+		var id string
+		if err := rows.Scan(&seq, &id); err != nil {
+			return nil, err
 		}
 		if seq != previous {
-			ids = append(ids, rest[:length])
+			ids = append(ids, id)
 		}
-		previous, text = seq, rest[length:]
+		previous = seq
 	}
-	return ids, nil
+	return ids, rows.Err()
 }

@@ -44,6 +44,7 @@ type Store struct {
 	write   *sql.DB
 	read    *sql.DB
 	streams *catalog
+	conns   []*sql.Conn
 	// writer holds the one writer when it is free; readers the idle readers.
 	writer  chan *writer
 	readers chan *reader
@@ -60,14 +61,14 @@ type Store struct {
 // its schema up to date and finishes what a crash interrupted, which can take a
 // few seconds. The caller closes the store.
 func Open(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
-	store, err := open(ctx, path, log)
+	store, err := open(ctx, path, usual(), log)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, classify(err))
 	}
 	return store, nil
 }
 
-func open(ctx context.Context, path string, log *slog.Logger) (_ *Store, err error) {
+func open(ctx context.Context, path string, most capacity, log *slog.Logger) (_ *Store, err error) {
 	s := &Store{
 		log:     log,
 		streams: newCatalog(maxKnownStreams),
@@ -87,10 +88,11 @@ func open(ctx context.Context, path string, log *slog.Logger) (_ *Store, err err
 	if err := migrate(ctx, s.write); err != nil {
 		return nil, err
 	}
-	w, err := newWriter(ctx, s.write, s.streams)
+	w, err := newWriter(ctx, s.write, s.streams, most)
 	if err != nil {
 		return nil, err
 	}
+	s.conns = append(s.conns, w.conn)
 	s.writer <- w
 	if s.read, err = sql.Open("sqlite", source(path, readerCacheKB)+"&_pragma=query_only(1)"); err != nil {
 		return nil, err
@@ -100,6 +102,7 @@ func open(ctx context.Context, path string, log *slog.Logger) (_ *Store, err err
 		if err != nil {
 			return nil, err
 		}
+		s.conns = append(s.conns, r.conn)
 		s.readers <- r
 	}
 	log.Info("timeline opened", "store", "sqlite", "path", path)
@@ -201,37 +204,17 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// release closes all there is, readers first: the last connection to close
+// release closes all there is, the writer last: the last connection to close
 // copies the log into the file.
 func (s *Store) release() error {
 	s.close()
 	var errs []error
+	for _, conn := range s.conns {
+		errs = append(errs, conn.Close())
+	}
 	for _, db := range []*sql.DB{s.read, s.write} {
-		if db == nil {
-			continue
-		}
-		errs = append(errs, s.releaseConns(db), db.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// releaseConns gives the connections that are held back to their pool.
-func (s *Store) releaseConns(db *sql.DB) error {
-	var errs []error
-	for {
-		select {
-		case r := <-s.readers:
-			errs = append(errs, r.conn.Close())
-			continue
-		default:
-		}
-		break
-	}
-	if db == s.write {
-		select {
-		case w := <-s.writer:
-			errs = append(errs, w.conn.Close())
-		default:
+		if db != nil {
+			errs = append(errs, db.Close())
 		}
 	}
 	return errors.Join(errs...)

@@ -24,9 +24,10 @@ type writer struct {
 	conn    *sql.Conn
 	streams *catalog
 	// levels are the two fresh tables; active is the one that Write appends to.
-	levels [2]*level
-	active int
-	sweep  sweep
+	levels   [2]*level
+	active   int
+	capacity capacity
+	sweep    sweep
 	// name inserts a stream unless it is there, and gives its row; mark raises a
 	// mark; floor raises a floor.
 	name, mark, floor *sql.Stmt
@@ -35,12 +36,12 @@ type writer struct {
 
 // newWriter prepares a writer and moves what an earlier process left half
 // moved, so that at most one fresh table holds entries.
-func newWriter(ctx context.Context, db *sql.DB, streams *catalog) (*writer, error) {
+func newWriter(ctx context.Context, db *sql.DB, streams *catalog, most capacity) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: conn, streams: streams}
+	w := &writer{conn: conn, streams: streams, capacity: most}
 	if err := w.prepare(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -208,9 +209,9 @@ func prepare(ctx context.Context, conn *sql.Conn, texts map[**sql.Stmt]string) e
 	return nil
 }
 
-// insertInto returns an insert of n rows that leaves stored entries alone.
+// insertInto returns an insert of n rows that leaves stored entries alone. With
+// OR IGNORE no row can abort it, which spares SQLite a journal per statement.
 func insertInto(table string, n int) string {
 	row := "(?" + strings.Repeat(", ?", columnCount-1) + ")"
-	return "INSERT INTO " + table + " (" + columns + ") VALUES " + row + strings.Repeat(", "+row, n-1) +
-		" ON CONFLICT DO NOTHING"
+	return "INSERT OR IGNORE INTO " + table + " (" + columns + ") VALUES " + row + strings.Repeat(", "+row, n-1)
 }
