@@ -38,6 +38,8 @@ type Node struct {
 	cluster *pcluster.Cluster
 	kinds   map[hub.StreamKind]*actor.Props
 	lookup  *lookup
+	addr    string
+	started bool // by Start; read by Stop
 }
 
 // New prepares a node. It starts nothing; Start does.
@@ -55,6 +57,7 @@ func New(opts Options) (*Node, error) {
 		system: system,
 		kinds:  make(map[hub.StreamKind]*actor.Props),
 		lookup: &lookup{log: log},
+		addr:   opts.RemoteAddr,
 	}
 	remoting := remote.Configure(host, port,
 		remote.WithEndpointWriterBatchSize(64),
@@ -86,9 +89,16 @@ func splitAddr(addr string) (host string, port int, err error) {
 }
 
 // Start joins the cluster. host answers for the streams that this node owns. It
-// returns when the node is a member, or with ctx's error.
+// returns when the node is a member, with the error of an address that cannot be
+// listened on, or with ctx's error.
 func (n *Node) Start(ctx context.Context, host Host) error {
 	n.lookup.host = host
+	// StartMember panics where it cannot listen.
+	probe, err := new(net.ListenConfig).Listen(ctx, "tcp", n.addr)
+	if err != nil {
+		return err
+	}
+	_ = probe.Close()
 	provider, ok := n.cluster.Config.ClusterProvider.(*solo)
 	if !ok {
 		return errors.New("cluster: unknown provider")
@@ -98,6 +108,7 @@ func (n *Node) Start(ctx context.Context, host Host) error {
 	go n.cluster.StartMember()
 	select {
 	case <-provider.started:
+		n.started = true
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("join the cluster: %w", ctx.Err())
@@ -105,8 +116,13 @@ func (n *Node) Start(ctx context.Context, host Host) error {
 }
 
 // Stop leaves the cluster and stops every actor. Whatever the actors hold must
-// have been flushed before. It does not wait for actors to end.
-func (n *Node) Stop() { n.cluster.Shutdown(false) }
+// have been flushed before. It does not wait for actors to end. A node that has not
+// started has nothing to stop.
+func (n *Node) Stop() {
+	if n.started {
+		n.cluster.Shutdown(false)
+	}
+}
 
 // ID returns the node's id, fresh at every start.
 func (n *Node) ID() string { return n.system.ID }

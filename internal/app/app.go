@@ -15,11 +15,18 @@ import (
 
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
+	"bongsu/internal/outage"
 )
 
-// flushPatience is how long a stop waits, after the drain window, for entries to
-// reach the timeline and for parts to end.
-const flushPatience = 8 * time.Second
+const (
+	// stopPatience is how long a stop takes at most, after the drain window, until
+	// parts that do not end are given leastPatience each.
+	stopPatience = 8 * time.Second
+	// partPatience is how long one part may take to end, the drain window aside, so
+	// that one that hangs leaves time to those behind it.
+	partPatience  = 4 * time.Second
+	leastPatience = 500 * time.Millisecond
+)
 
 // Run runs a node until ctx ends, then drains it and returns nil. An error says
 // what to change or what gave way; one that wraps hub.ErrInvalid comes before
@@ -59,6 +66,8 @@ type node struct {
 type stopper struct {
 	name string
 	stop func(context.Context) error
+	// extra is what the part may take beyond partPatience.
+	extra time.Duration
 }
 
 func newRegistry() *prometheus.Registry {
@@ -69,7 +78,7 @@ func newRegistry() *prometheus.Registry {
 
 // onStop registers how to end a part that was just started.
 func (n *node) onStop(name string, stop func(context.Context) error) {
-	n.stops = append(n.stops, stopper{name, stop})
+	n.stops = append(n.stops, stopper{name: name, stop: stop})
 }
 
 // background runs a loop of a part until the node stops it. If the loop ends
@@ -110,14 +119,16 @@ func (n *node) wait(ctx context.Context) error {
 // stop ends all parts, the last one started first. A part that does not end in
 // time is left behind with an error, and the next one is stopped.
 func (n *node) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainWindow+flushPatience)
-	defer cancel()
+	end := time.Now().Add(n.cfg.DrainWindow + stopPatience)
 	var failures []error
 	for _, part := range slices.Backward(n.stops) {
 		start := time.Now()
+		patience := max(leastPatience, min(part.extra+partPatience, time.Until(end)))
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		if err := part.stop(ctx); err != nil {
 			failures = append(failures, fmt.Errorf("stop %s: %w", part.name, err))
 		}
+		cancel()
 		n.log.Debug("stopped", "part", part.name, "took", time.Since(start).Round(time.Millisecond))
 	}
 	if len(failures) == 0 {
@@ -130,12 +141,14 @@ func (n *node) stop() error {
 // way what the node waits for.
 func (n *node) retry(ctx context.Context, what string, try func(context.Context) error) error {
 	wait := 100 * time.Millisecond
+	var away outage.Log
 	for {
 		err := try(ctx)
 		if err == nil || !hub.Temporary(err) {
+			away.Over(n.log, "no longer waiting for "+what)
 			return err
 		}
-		n.log.Warn("waiting for "+what, "err", err)
+		away.Failed(n.log, "waiting for "+what, err)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", what, err)

@@ -55,6 +55,8 @@ func (c *Config) check() error {
 		return hub.Invalidf("BONGSU_KAFKA_INGRESS_TOPICS names no topic")
 	case c.Retention < 0:
 		return hub.Invalidf("BONGSU_TIMELINE_RETENTION is %s; want 0 or more", c.Retention)
+	case c.MaxUnflushed < 0:
+		return hub.Invalidf("BONGSU_TIMELINE_MAX_UNFLUSHED is %d; want 0 for the default, or more", c.MaxUnflushed)
 	case c.DrainWindow < 0:
 		return hub.Invalidf("BONGSU_DRAIN_WINDOW is %s; want 0 or more", c.DrainWindow)
 	case c.SessionsPerPerson < 1:

@@ -24,7 +24,6 @@ func (n *node) dev() (*api.Dev, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Producer.Return.Successes = true
 	producer, err := sarama.NewSyncProducer(n.parts.kafka.Brokers, config)
 	if err != nil {
 		return nil, kafka.Classify(fmt.Errorf("dev mode's producer: %w", err))

@@ -175,7 +175,7 @@ func (n *node) startActors(ctx context.Context) error {
 	host.Start(member, member.System())
 	n.onStop("actors", func(ctx context.Context) error { host.Stop(ctx); return nil })
 	if err := member.Start(ctx, host); err != nil {
-		return err
+		return fmt.Errorf("BONGSU_CLUSTER_REMOTE_ADDR: %w", err)
 	}
 	core := actors.NewCore(member, n.parts.timeline)
 	gw.Start(core)
@@ -209,6 +209,7 @@ func (n *node) startServing(ctx context.Context) error {
 		defer n.parts.gateway.Close()
 		return n.parts.gateway.Drain(ctx, n.cfg.DrainWindow)
 	})
+	n.stops[len(n.stops)-1].extra = n.cfg.DrainWindow
 	if err := n.awaitShards(ctx); err != nil {
 		return err
 	}
