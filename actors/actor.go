@@ -54,6 +54,7 @@ type streamActor struct {
 
 	waiting  []waiting             // requests until the state is loaded
 	stash    []hub.Record          // records until then
+	inHand   []hub.Record          // records that are being taken
 	commands map[string]*actor.PID // who waits for a record of ours, by its id
 	deadline map[string]time.Time
 
@@ -125,6 +126,7 @@ func (a *streamActor) onApply(ctx actor.Context, m *apply) {
 
 // take folds records into the state and sends out what comes of them.
 func (a *streamActor) take(ctx actor.Context, records []hub.Record) {
+	a.inHand = records
 	var fresh []*hub.Entry
 	items := make([]item, 0, len(records))
 	for i := range records {
@@ -148,6 +150,7 @@ func (a *streamActor) take(ctx actor.Context, records []hub.Record) {
 		a.host.sink.Deliver(a.stream, fresh)
 	}
 	a.host.writer.add(items)
+	a.inHand = nil
 	a.trim()
 }
 
@@ -335,10 +338,12 @@ func (a *streamActor) onPanic(ctx actor.Context) {
 // onStopping tells all who wait, and gives back the budget of records that will
 // not come to the writer.
 func (a *streamActor) onStopping(ctx actor.Context) {
-	for i := range a.stash {
-		a.host.budget.give(sizeOf(&a.stash[i]))
+	for _, records := range [][]hub.Record{a.stash, a.inHand} {
+		for i := range records {
+			a.host.budget.give(sizeOf(&records[i]))
+		}
 	}
-	a.stash = nil
+	a.stash, a.inHand = nil, nil
 	for _, w := range a.waiting {
 		a.refuse(ctx, w.sender, hub.Unavailablef("stream %s is moving", a.stream))
 	}

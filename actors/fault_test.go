@@ -190,6 +190,7 @@ func TestAnActorThatPanicsHasItsShardReplayed(t *testing.T) {
 		t.Fatalf("Heads = %v, %v", heads, err)
 	}
 	eventually(t, "b is committed", func() bool { return n.log.committed(id) == 2 })
+	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
 }
 
 func TestTheRingIsBoundedInBytes(t *testing.T) {

@@ -205,14 +205,19 @@ func (h *Host) Activate(stream hub.Stream) (*actor.PID, error) {
 const commitEvery = 200 * time.Millisecond
 
 func (h *Host) commitLoop(ctx context.Context) {
-	ticker := time.NewTicker(commitEvery)
+	every(ctx, commitEvery, func() { h.commit(ctx) })
+}
+
+// every calls f again and again until ctx ends.
+func every(ctx context.Context, period time.Duration, f func()) {
+	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			h.commit(ctx)
+			f()
 		}
 	}
 }
@@ -253,18 +258,7 @@ func (h *Host) commit(ctx context.Context) {
 	}
 }
 
-func (h *Host) sweepLoop(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			h.sweep()
-		}
-	}
-}
+func (h *Host) sweepLoop(ctx context.Context) { every(ctx, sweepEvery, h.sweep) }
 
 // sweep ticks every actor, and lets go of shards that are not coming back.
 func (h *Host) sweep() {
@@ -284,18 +278,13 @@ func (h *Host) pruneLoop(ctx context.Context) {
 	if h.retention <= 0 {
 		return
 	}
-	ticker := time.NewTicker(pruneEvery)
-	defer ticker.Stop()
-	for {
+	prune := func() {
 		if err := h.prune(ctx); err != nil && ctx.Err() == nil {
 			h.log.Warn("retention could not be applied; it is tried again within the hour", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 	}
+	prune()
+	every(ctx, pruneEvery, prune)
 }
 
 func (h *Host) prune(ctx context.Context) error {

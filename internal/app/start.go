@@ -53,7 +53,7 @@ func (n *node) start(ctx context.Context) error {
 	} {
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil {
-				return nil // told to stop while starting
+				return nil //nolint:nilerr // told to stop while starting
 			}
 			return err
 		}
