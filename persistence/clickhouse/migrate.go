@@ -65,5 +65,5 @@ func (s *Store) take(ctx context.Context, m migration) error {
 			return err
 		}
 	}
-	return s.exec(ctx, callPatience, fmt.Sprintf("INSERT INTO migrations (id) VALUES (%d)", m.id))
+	return s.insert(ctx, migrationsTable(), 1, []uint64{m.id})
 }

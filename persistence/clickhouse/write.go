@@ -44,6 +44,10 @@ func marksTable() table {
 	}}
 }
 
+func migrationsTable() table {
+	return table{"migrations", []clickhouse.ColumnNameAndType{{Name: "id", Type: "UInt64"}}}
+}
+
 // Write inserts the entries, then the heads of their streams, and the marks.
 func (s *Store) Write(ctx context.Context, entries []*hub.Entry, marks []hub.Mark) error {
 	return s.call(ctx, "write", func(ctx context.Context) error {
