@@ -3,12 +3,14 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -200,5 +202,24 @@ func TestARecordDoesNotFailForTheCompanyItIsIn(t *testing.T) {
 	}
 	if err := p.Append(t.Context(), records[:1]); err != nil {
 		t.Errorf("Append = %v afterwards", err)
+	}
+}
+
+func TestALeaderThatIsGoneTakesDownNoShardOfTheNext(t *testing.T) {
+	_, p := faulty(t)
+	p.mu.Lock()
+	moved, other, stayed := p.shards[0], p.shards[1], p.shards[2]
+	moved.pending = &batch{since: time.Now().Add(-time.Minute), records: &sarama.RecordBatch{}}
+	moved.sending = true
+	moved.leader, other.leader, stayed.leader = 2, 2, 1 // moved was led by 1 when it was sent
+	p.mu.Unlock()
+	p.settle(1, []*shard{moved}, nil, io.EOF)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if moved.down == nil || stayed.down == nil {
+		t.Error("shards of a leader that is gone are not down")
+	}
+	if other.down != nil {
+		t.Errorf("a shard of the next leader is down: %v", other.down)
 	}
 }

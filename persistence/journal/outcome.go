@@ -33,8 +33,9 @@ func (p *Producer) splitLocked(s *shard) {
 	p.spoilLocked(s)
 }
 
-// retryLocked has the shard's batch sent again, or gives up on the shard.
-func (p *Producer) retryLocked(s *shard, err error) {
+// retryLocked has the shard's batch sent again, or gives up on the shard, and on
+// all others of the leader that it was sent to if that is not to be reached.
+func (p *Producer) retryLocked(s *shard, leader int32, err error) {
 	now := time.Now()
 	if now.Sub(s.pending.since)+resend < giveUp {
 		s.after = now.Add(resend)
@@ -42,7 +43,6 @@ func (p *Producer) retryLocked(s *shard, err error) {
 		return
 	}
 	away := hub.Unavailablef("Kafka is away: %w", err)
-	leader := s.leader
 	p.downLocked(s, away)
 	if !kafka.Disconnected(err) {
 		return
@@ -119,7 +119,7 @@ func (p *Producer) fail(err error) {
 		ready, dropped := s.fill(now)
 		p.releaseLocked(dropped)
 		if ready {
-			p.retryLocked(s, err)
+			p.retryLocked(s, noLeader, err)
 		}
 	}
 }

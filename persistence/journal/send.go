@@ -106,7 +106,7 @@ func (p *Producer) collect() (leader int32, shards []*shard) {
 			continue
 		}
 		if s.leader == noLeader { // an election, perhaps
-			p.retryLocked(s, sarama.ErrLeaderNotAvailable)
+			p.retryLocked(s, noLeader, sarama.ErrLeaderNotAvailable)
 			continue
 		}
 		leader = s.leader
@@ -135,7 +135,7 @@ func (p *Producer) send(leader int32, shards []*shard) {
 			_ = broker.Close() // the next use connects again
 		}
 	}
-	if moved := p.settle(shards, response, err); moved {
+	if moved := p.settle(leader, shards, response, err); moved {
 		_ = p.locate() // on an error the old leaders are tried again
 	}
 	p.mu.Lock()
@@ -201,7 +201,7 @@ func (p *Producer) number(broker *sarama.Broker, shards []*shard) error {
 
 // settle decides what becomes of each batch and reports whether the leaders
 // should be looked up again.
-func (p *Producer) settle(shards []*shard, response *sarama.ProduceResponse, err error) (moved bool) {
+func (p *Producer) settle(leader int32, shards []*shard, response *sarama.ProduceResponse, err error) (moved bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range shards {
@@ -219,12 +219,12 @@ func (p *Producer) settle(shards []*shard, response *sarama.ProduceResponse, err
 		case lostSequence(outcome):
 			p.log.Warn("the journal's broker lost count of this producer; numbering anew", "shard", s.number, "err", outcome)
 			p.spoilLocked(s)
-			p.retryLocked(s, outcome)
+			p.retryLocked(s, leader, outcome)
 		case errors.Is(outcome, sarama.ErrMessageSizeTooLarge) && len(s.pending.records.Records) > 1:
 			p.splitLocked(s)
 		case kafka.Disconnected(outcome) || kafka.Retriable(outcome):
 			moved = true
-			p.retryLocked(s, outcome)
+			p.retryLocked(s, leader, outcome)
 		default:
 			p.refusal.Failed(p.log, "Kafka refuses a journal batch", outcome, "shard", s.number)
 			p.refuseLocked(s, kafka.Classify(outcome))
