@@ -1,0 +1,319 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bongsu/internal/hub"
+)
+
+// memory is a Timeline in memory that can be told to be away.
+type memory struct {
+	mu      sync.Mutex
+	away    bool
+	refuse  error      // what Write answers, if not nil
+	broken  hub.Stream // cannot be loaded, ever
+	largest int64      // bytes of the largest write
+	entries map[hub.Stream]map[uint64]*hub.Entry
+	marks   map[string]map[hub.Stream]uint64
+	loads   int
+}
+
+func newMemory() *memory {
+	return &memory{entries: map[hub.Stream]map[uint64]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}}
+}
+
+func (m *memory) setAway(away bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = away
+}
+
+func (m *memory) Write(_ context.Context, entries []*hub.Entry, marks []hub.Mark) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return hub.Unavailablef("away")
+	}
+	if m.refuse != nil {
+		return m.refuse
+	}
+	size := 0
+	for _, e := range entries {
+		size += e.Size()
+		if m.entries[e.Stream] == nil {
+			m.entries[e.Stream] = map[uint64]*hub.Entry{}
+		}
+		m.entries[e.Stream][e.Seq] = e
+	}
+	m.largest = max(m.largest, int64(size))
+	for _, k := range marks {
+		if m.marks[k.Admin] == nil {
+			m.marks[k.Admin] = map[hub.Stream]uint64{}
+		}
+		m.marks[k.Admin][k.Stream] = max(m.marks[k.Admin][k.Stream], k.Seq)
+	}
+	return nil
+}
+
+func (m *memory) sorted(stream hub.Stream) []*hub.Entry {
+	return slices.SortedFunc(maps.Values(m.entries[stream]), func(a, b *hub.Entry) int { return a.Place().Compare(b.Place()) })
+}
+
+func (m *memory) Load(_ context.Context, requests []hub.LoadRequest) ([]hub.StreamState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return nil, hub.Unavailablef("away")
+	}
+	m.loads++
+	states := make([]hub.StreamState, len(requests))
+	for i, r := range requests {
+		if r.Stream == m.broken {
+			return nil, fmt.Errorf("stream %s is broken", r.Stream)
+		}
+		states[i] = storedBefore(m.sorted(r.Stream), r.Before)
+		states[i].Stream = r.Stream
+		states[i].Marks = maps.Clone(m.marks[r.Stream.Key()])
+	}
+	return states, nil
+}
+
+func (m *memory) Range(_ context.Context, stream hub.Stream, after, to uint64, limit int) ([]*hub.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []*hub.Entry
+	for _, e := range m.sorted(stream) {
+		if e.Seq > after && e.Seq <= to && len(found) < limit {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+func (m *memory) List(_ context.Context, q hub.Query) ([]*hub.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []*hub.Entry
+	for _, r := range q.Ranges {
+		for _, e := range m.sorted(r.Stream) {
+			if q.Holds(e) {
+				found = append(found, e)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *hub.Entry) int { return b.Place().Compare(a.Place()) })
+	return found[:min(len(found), q.Limit)], nil
+}
+
+func (m *memory) Prune(context.Context, time.Time) error { return nil }
+
+func (m *memory) Floors(context.Context, []hub.Stream) (map[hub.Stream]uint64, error) {
+	return nil, nil
+}
+
+func (m *memory) FlushEvery() time.Duration { return 0 }
+
+// log is a journal of one process: Append gives records to the host at once.
+type log struct {
+	mu      sync.Mutex
+	host    *Host
+	records [][]hub.Record
+	away    bool
+	commits map[int32]int64
+}
+
+func (l *log) Append(ctx context.Context, records []hub.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return hub.Unavailablef("journal away")
+	}
+	for _, r := range records {
+		id := r.Stream.Shard(int32(len(l.records)))
+		r.Offset, r.Time = int64(len(l.records[id])), int64(len(l.records[id]))
+		l.records[id] = append(l.records[id], r)
+		if err := l.host.Apply(ctx, id, []hub.Record{r}, r.Offset+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *log) Commit(next map[int32]int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.Copy(l.commits, next)
+	return nil
+}
+
+func (l *log) committed(id int32) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.commits[id]
+}
+
+// recorder is a Sink that remembers.
+type recorder struct {
+	mu      sync.Mutex
+	entries map[hub.Stream][]*hub.Entry
+	marks   map[string]map[hub.Stream]uint64
+	lost    []hub.Stream
+	panics  bool
+}
+
+func (s *recorder) setPanics(panics bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.panics = panics
+}
+
+func (s *recorder) Deliver(stream hub.Stream, entries []*hub.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.panics {
+		panic("the sink is broken")
+	}
+	s.entries[stream] = append(s.entries[stream], entries...)
+}
+
+func (s *recorder) Marked(admin string, marks map[hub.Stream]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marks[admin] = marks
+}
+
+func (s *recorder) Retained(hub.Stream, uint64) {}
+
+func (s *recorder) Lost(stream hub.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = append(s.lost, stream)
+}
+
+func (s *recorder) got(stream hub.Stream) []*hub.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.entries[stream])
+}
+
+// node is a host with all that it needs, in one process.
+type node struct {
+	host     *Host
+	core     *Core
+	log      *log
+	sink     *recorder
+	timeline *memory
+	system   *actor.ActorSystem
+}
+
+func (n *node) Spawn(stream hub.Stream) (*actor.PID, error) {
+	if _, err := hub.ParseStream(string(stream)); err != nil {
+		return nil, err
+	}
+	return n.system.Root.Spawn(actor.PropsFromProducer(n.host.Producer)), nil
+}
+
+func (n *node) Request(ctx context.Context, stream hub.Stream, message any) (any, error) {
+	for {
+		pid, err := n.host.Activate(stream)
+		if err != nil {
+			return nil, err
+		}
+		deadline, _ := ctx.Deadline()
+		answer, err := n.system.Root.RequestFuture(pid, message, time.Until(deadline)).Result()
+		if err == nil {
+			return answer, nil
+		}
+		if ctx.Err() != nil || !errors.Is(err, actor.ErrDeadLetter) {
+			return nil, hub.Unavailablef("%w", err)
+		}
+	}
+}
+
+func (n *node) Tell(stream hub.Stream, message any) {
+	if pid, err := n.host.Activate(stream); err == nil {
+		n.system.Root.Send(pid, message)
+	}
+}
+
+const shards = 4
+
+func newNode(t *testing.T, timeline *memory, journal *log) *node {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	n := &node{
+		timeline: timeline, log: journal,
+		sink: &recorder{entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}},
+		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+			actor.WithDeadLetterRequestLogging(false)),
+	}
+	n.host = NewHost(Options{Shards: shards, Timeline: timeline, Journal: journal, Sink: n.sink, Log: quiet, Metrics: prometheus.NewRegistry()})
+	n.host.Start(n, n.system)
+	n.host.CommitTo(journal)
+	n.core = NewCore(n, timeline)
+	journal.mu.Lock()
+	journal.host = n.host
+	journal.mu.Unlock()
+	return n
+}
+
+// claim owns every shard and replays it from its committed offset.
+func (n *node) claim(t *testing.T) {
+	t.Helper()
+	n.log.mu.Lock()
+	defer n.log.mu.Unlock()
+	for id := range int32(shards) {
+		from := n.log.commits[id]
+		if err := n.host.Own(t.Context(), id, 1, from, int64(len(n.log.records[id]))); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.host.Apply(t.Context(), id, n.log.records[id][from:], int64(len(n.log.records[id]))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func start(t *testing.T) *node {
+	t.Helper()
+	n := newNode(t, newMemory(), &log{records: make([][]hub.Record, shards), commits: map[int32]int64{}})
+	n.claim(t)
+	t.Cleanup(func() {
+		limit, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		n.host.Stop(limit)
+		n.system.Shutdown()
+	})
+	return n
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func note(stream hub.Stream, id string) hub.Record {
+	return hub.Record{Stream: stream, Kind: hub.Notification, ID: id, Type: "NOTICE", Payload: []byte(`{"id":"` + id + `"}`)}
+}
+
+func (n *node) publish(t *testing.T, records ...hub.Record) {
+	t.Helper()
+	if err := n.log.Append(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+}
+
