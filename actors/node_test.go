@@ -316,4 +316,3 @@ func (n *node) publish(t *testing.T, records ...hub.Record) {
 		t.Fatal(err)
 	}
 }
-
