@@ -146,6 +146,9 @@ func (v *Verifier) Authenticate(ctx context.Context, token string) (*hub.Princip
 // secret, nor "none" for a signature.
 func (v *Verifier) key(ctx context.Context, t *jwt.Token) (any, error) {
 	alg := t.Method.Alg()
+	if _, critical := t.Header["crit"]; critical { // RFC 7515, 4.1.11
+		return nil, keyError{hub.Unauthenticatedf("the token needs an extension that is not supported")}
+	}
 	switch {
 	case len(v.secret) > 0 && alg == jwt.SigningMethodHS256.Alg():
 		return v.secret, nil

@@ -115,6 +115,12 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	critical := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "7", "exp": now + 60})
+	critical.Header["crit"] = []string{"cnf"}
+	extended, err := critical.SignedString([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
 	// with returns the token with one claim set, or removed by nil.
 	with := func(claim string, value any) string {
 		claims := jwt.MapClaims{"sub": "7", "iss": "shop", "aud": "bongsu", "exp": now + 60}
@@ -138,6 +144,7 @@ func TestRefusals(t *testing.T) {
 		{"algorithm none", none, "the token's algorithm is not accepted"},
 		{"algorithm HS512", hs512, "the token's algorithm is not accepted"},
 		{"algorithm unknown", "eyJhbGciOiJYIn0.e30.", "the token's algorithm is not accepted"},
+		{"an extension that must be understood", extended, "the token needs an extension that is not supported"},
 		{"no exp", with("exp", nil), lacks},
 		{"expired", with("exp", now-60), "the token has expired"},
 		{"not valid yet", with("nbf", now+60), "the token is not valid yet"},
