@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"bongsu/internal/hub"
+	"bongsu/persistence/journal"
 )
 
 // Config is every setting of a node: a flag of `bongsu serve`, an environment
@@ -53,6 +55,8 @@ func (c *Config) check() error {
 		return hub.Invalidf("BONGSU_KAFKA_SHARDS is %d; want 1 to 4096", c.KafkaShards)
 	case len(c.KafkaIngressTopics) == 0:
 		return hub.Invalidf("BONGSU_KAFKA_INGRESS_TOPICS names no topic")
+	case slices.ContainsFunc(c.KafkaIngressTopics, func(name string) bool { return !isTopic(name) }):
+		return hub.Invalidf("BONGSU_KAFKA_INGRESS_TOPICS is %q; want topic names of A-Z a-z 0-9 . _ -, none of them the hub's own", c.KafkaIngressTopics)
 	case c.Retention < 0:
 		return hub.Invalidf("BONGSU_TIMELINE_RETENTION is %s; want 0 or more", c.Retention)
 	case c.MaxUnflushed < 0:
@@ -63,6 +67,16 @@ func (c *Config) check() error {
 		return hub.Invalidf("BONGSU_SESSIONS_PER_PERSON is %d; want 1 or more", c.SessionsPerPerson)
 	}
 	return c.checkOrigins()
+}
+
+// isTopic reports whether a name can be an ingress topic's. The dead-letter
+// topic's name, which is five characters longer, must be possible too.
+func isTopic(name string) bool {
+	const most = 249 - 5
+	foreign := strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
+	})
+	return name != "" && len(name) <= most && !foreign && strings.Trim(name, ".") != "" && name != journal.TopicName
 }
 
 func (c *Config) checkAddrs() error {
