@@ -78,7 +78,9 @@ func (s *Store) List(ctx context.Context, query hub.Query) ([]*hub.Entry, error)
 type part struct {
 	stream        hub.Stream
 	after, before uint64
-	head          uint64
+	// head and time are those of its newest entry, shown or not.
+	head uint64
+	time int64
 }
 
 func (s *Store) page(ctx context.Context, query hub.Query) ([]*hub.Entry, error) {
@@ -115,7 +117,7 @@ func (s *Store) parts(ctx context.Context, query hub.Query) ([]part, error) {
 	for _, r := range query.Ranges {
 		b := known[r.Stream]
 		delete(known, r.Stream) // a query's first range of a stream is the one that counts
-		p := part{stream: r.Stream, after: max(r.After, b.floor), before: r.Before, head: b.head}
+		p := part{stream: r.Stream, after: max(r.After, b.floor), before: r.Before, head: b.head, time: b.time}
 		if b.head > p.after && (p.before == 0 || p.before > p.after+1) {
 			parts = append(parts, p)
 		}

@@ -93,7 +93,7 @@ func (s *Store) load(ctx context.Context, requests []hub.LoadRequest) ([]hub.Str
 	}
 	// Most streams are done with the first look.
 	for _, back := range [...]uint64{hub.DuplicateWindow, 32 * hub.DuplicateWindow, math.MaxUint64} {
-		if pending, err = s.look(ctx, pending, back); err != nil {
+		if pending, err = s.loadBack(ctx, pending, back); err != nil {
 			return nil, err
 		}
 	}
@@ -109,9 +109,9 @@ type loading struct {
 	after uint64
 }
 
-// look answers requests from the newest entries of their streams, going back
+// loadBack answers requests from the newest entries of their streams, going back
 // from the head by a number of seqs, and returns those that need more.
-func (s *Store) look(ctx context.Context, pending []*loading, back uint64) ([]*loading, error) {
+func (s *Store) loadBack(ctx context.Context, pending []*loading, back uint64) ([]*loading, error) {
 	var more []*loading
 	for len(pending) > 0 {
 		// A statement has one offset for each stream.

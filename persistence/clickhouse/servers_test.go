@@ -16,7 +16,7 @@ import (
 	"bongsu/persistence/timelinetest"
 )
 
-func start(t *testing.T, run func(context.Context, string, *slog.Logger) (*testenv.ClickHouseServer, error)) *testenv.ClickHouseServer {
+func start(t testing.TB, run func(context.Context, string, *slog.Logger) (*testenv.ClickHouseServer, error)) *testenv.ClickHouseServer {
 	t.Helper()
 	server, err := run(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -45,14 +45,23 @@ func open(t testing.TB, dsn string) *clickhouse.Store {
 }
 
 // conform runs the suite; each test has a database of its own.
-func conform(t *testing.T, server *testenv.ClickHouseServer) {
+func conform(t *testing.T, server *testenv.ClickHouseServer, also func(*clickhouse.Store)) {
 	var databases atomic.Int64
 	base := strings.TrimSuffix(server.DSN(), "/bongsu")
 	timelinetest.Run(t, func(t *testing.T) persistence.Timeline {
-		return open(t, fmt.Sprintf("%s/test%d", base, databases.Add(1)))
+		store := open(t, fmt.Sprintf("%s/test%d", base, databases.Add(1)))
+		also(store)
+		return store
 	})
 }
 
-func TestConformanceOld(t *testing.T) { conform(t, start(t, testenv.ClickHouse18)) }
+func asIs(*clickhouse.Store) {}
 
-func TestConformanceCurrent(t *testing.T) { conform(t, start(t, testenv.ClickHouseCurrent)) }
+func TestConformanceOld(t *testing.T) { conform(t, start(t, testenv.ClickHouse18), asIs) }
+
+func TestConformanceCurrent(t *testing.T) { conform(t, start(t, testenv.ClickHouseCurrent), asIs) }
+
+// Where there are many entries pages are looked for in another way.
+func TestConformanceLookingByTime(t *testing.T) {
+	conform(t, start(t, testenv.ClickHouse18), (*clickhouse.Store).LookByTime)
+}

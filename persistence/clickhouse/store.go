@@ -46,6 +46,8 @@ type Store struct {
 	password string
 	// settings go with every statement; they depend on the server's version.
 	settings clickhouse.Settings
+	// manyEntries is from how many entries on a page is looked for by time.
+	manyEntries uint64
 
 	closing context.Context
 	close   context.CancelCauseFunc
@@ -66,7 +68,7 @@ func Open(ctx context.Context, dsn string, opts Options, log *slog.Logger) (*Sto
 	if err != nil {
 		return nil, describe("open", err)
 	}
-	s := &Store{log: log, password: options.Auth.Password}
+	s := &Store{log: log, password: options.Auth.Password, manyEntries: manyEntries}
 	s.closing, s.close = context.WithCancelCause(context.Background())
 	if err := s.open(ctx, options, opts); err != nil {
 		return nil, describe("open", errors.Join(err, s.Close()))
