@@ -54,7 +54,7 @@ var loadSpecs = []spec{
 	{"thousands of streams load in seconds", func(b *bench) {
 		j := newJournal(4)
 		streams := many(3000)
-		b.write(j.some(60_000, streams...)...)
+		b.write(j.some(15_000, streams...)...)
 		bound := j.offset + 1
 		b.write(j.some(2000, streams[:500]...)...)
 		requests := make([]hub.LoadRequest, len(streams))

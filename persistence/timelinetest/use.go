@@ -33,7 +33,7 @@ var useSpecs = []spec{
 	}},
 	{"a Write that is cancelled can be made again", func(b *bench) {
 		j := newJournal(2)
-		entries := j.some(20_000, "all", "mall:1")
+		entries := j.some(5000, "all", "mall:1")
 		for after := time.Microsecond; ; after *= 4 {
 			ctx, cancel := context.WithTimeout(b.ctx, after)
 			err := b.timeline.Write(ctx, entries, nil)
@@ -106,7 +106,7 @@ func (b *bench) calls(ctx context.Context) map[string]func() error {
 // manyUsers writes streams from several goroutines while others read them: what
 // a reader sees of a stream is always a gapless beginning of it that never shrinks.
 func manyUsers(b *bench) {
-	const writers, rounds, batch = 4, 12, 60
+	const writers, rounds, batch = 4, 8, 50
 	var using, writing sync.WaitGroup
 	done := make(chan struct{})
 	written := make([][]*hub.Entry, writers)
