@@ -69,11 +69,11 @@ type attempt struct {
 	tries      int
 }
 
-// publishKafka publishes rate events a second. What is not acknowledged is sent
-// again, under the same id and before anything new.
+// publishKafka publishes rate events a second; what a slow answer kept it from
+// is made up for. What is not acknowledged is sent again, under the same id and
+// before anything new.
 func (f *fleet) publishKafka(rate int) {
-	const every = 20 * time.Millisecond
-	batch := max(1, rate*int(every/time.Millisecond)/1000)
+	const every, most = 20 * time.Millisecond, 250
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	var kafka *producer
@@ -83,7 +83,7 @@ func (f *fleet) publishKafka(rate int) {
 		}
 	}()
 	var pending []attempt
-	for {
+	for last := time.Now(); ; {
 		open := true
 		select {
 		case <-f.quit:
@@ -99,10 +99,16 @@ func (f *fleet) publishKafka(rate int) {
 				time.Sleep(50 * time.Millisecond)
 				continue
 			}
+			last = time.Now() // an outage is not made up for
 		}
-		for open && len(pending) < batch {
+		due := min(most, int(time.Since(last).Seconds()*float64(rate)))
+		last = last.Add(time.Duration(due) * time.Second / time.Duration(rate))
+		for ; open && due > 0; due-- {
 			target := f.target()
 			pending = append(pending, attempt{id: f.ledger.begin(target), target: target})
+		}
+		if len(pending) == 0 {
+			continue
 		}
 		if pending = f.send(kafka, pending); len(pending) > 0 {
 			kafka.close()
