@@ -272,7 +272,7 @@ func TestRequestsThatWaitInAMailboxOutliveThePassivation(t *testing.T) {
 		}
 		n.host.sweep() // the second in a row finds the actor idle
 		n.host.sweep()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		_, err := n.core.Heads(ctx, []hub.Stream{"mall:1"})
 		cancel()
 		if err != nil {

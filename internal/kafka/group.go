@@ -54,6 +54,9 @@ type Group struct {
 	mu      sync.Mutex
 	client  sarama.Client
 	session sarama.ConsumerGroupSession
+	// committer has connections of its own: a broker answers each connection in
+	// order, so a commit would wait behind the long poll of a fetch.
+	committer sarama.Client
 }
 
 // NewGroup returns a member that has not joined yet. It does no I/O.
@@ -87,6 +90,11 @@ func (g *Group) Run(ctx context.Context, consume Consume) error {
 // join consumes through one client until ctx ends or the client is of no more use.
 func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume, pause *Backoff) error {
 	defer func() { _ = client.Close() }()
+	committer, err := sarama.NewClient(g.cfg.Brokers, client.Config())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = committer.Close() }()
 	if err := g.evict(client); err != nil && !harmless(err) {
 		g.log.Debug("what a killed process may have left in the consumer group stays until it times out", "err", err)
 	}
@@ -103,7 +111,7 @@ func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume,
 	defer drained.Wait()
 	defer func() { _ = group.Close() }()
 	g.mu.Lock()
-	g.client = client
+	g.client, g.committer = client, committer
 	g.mu.Unlock()
 	for ctx.Err() == nil {
 		joined := &sessionHandler{group: g, consume: consume}
@@ -173,7 +181,7 @@ func (h *sessionHandler) failure() error {
 
 // resolve turns "the oldest" into an offset.
 func (g *Group) resolve(claim *Claim) error {
-	client, _ := g.current()
+	client, _, _ := g.current()
 	var err error
 	if claim.End, err = client.GetOffset(claim.Topic, claim.Partition, sarama.OffsetNewest); err != nil {
 		return Classify(err)
@@ -193,10 +201,10 @@ func (g *Group) setSession(s sarama.ConsumerGroupSession) {
 	g.session = s
 }
 
-func (g *Group) current() (sarama.Client, sarama.ConsumerGroupSession) {
+func (g *Group) current() (client, committer sarama.Client, session sarama.ConsumerGroupSession) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.client, g.session
+	return g.client, g.committer, g.session
 }
 
 // Commit stores, for partitions of one topic, the offset of the message to start
@@ -208,7 +216,7 @@ func (g *Group) Commit(topic string, offsets map[int32]int64) error {
 	if len(offsets) == 0 {
 		return nil
 	}
-	client, session := g.current()
+	_, client, session := g.current()
 	if session == nil {
 		return ErrNoSession
 	}

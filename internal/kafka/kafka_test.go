@@ -170,7 +170,7 @@ func TestARemovedMemberJoinsAgain(t *testing.T) {
 	if err := g.Commit("t", map[int32]int64{0: 0}); err != nil {
 		t.Fatal(err)
 	}
-	_, session := g.current()
+	_, _, session := g.current()
 	settings, err := cfg.Sarama()
 	if err != nil {
 		t.Fatal(err)
