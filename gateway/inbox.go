@@ -275,13 +275,31 @@ func (l *ListParams) span(streams []hub.Stream, query *hub.Query) (hub.Range, er
 	return span, err
 }
 
+// maxPageBytes is about how large a page grows. A page of giants ends early and
+// says where the next one begins.
+const maxPageBytes = 4 << 20
+
+// fitting returns how many of the entries fit on a page: at most limit, at least
+// one if there is one.
+func fitting(entries []*hub.Entry, limit int) int {
+	limit = min(limit, len(entries))
+	size := 0
+	for i, entry := range entries[:limit] {
+		if size += entry.Size(); size > maxPageBytes {
+			return max(i, 1)
+		}
+	}
+	return limit
+}
+
 // newPage makes the page of at most limit entries; read says up to where each
 // stream is read.
 func newPage(entries []*hub.Entry, limit int, read map[hub.Stream]uint64) Page {
-	page := Page{Entries: make([]json.RawMessage, 0, min(len(entries), limit))}
-	if len(entries) > limit {
-		entries = entries[:limit]
-		page.Next = string(PositionOf(entries[limit-1].Place()))
+	fit := fitting(entries, limit)
+	page := Page{Entries: make([]json.RawMessage, 0, fit)}
+	if len(entries) > fit {
+		entries = entries[:fit]
+		page.Next = string(PositionOf(entries[fit-1].Place()))
 	}
 	for _, entry := range entries {
 		page.Entries = append(page.Entries, appendRead(entry, entry.Seq <= read[entry.Stream]))

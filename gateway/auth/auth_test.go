@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +22,24 @@ var kim = &hub.Principal{
 }
 
 // clock is a time that tests move.
-type clock struct{ time.Time }
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
 
-func newClock() *clock { return &clock{time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC)} }
+func newClock() *clock { return &clock{at: time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC)} }
 
-func (c *clock) now() time.Time { return c.Time }
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
 
 func verifier(t testing.TB, o auth.Options) *auth.Verifier {
 	t.Helper()
@@ -72,7 +86,7 @@ func TestAMintedTokenNamesItsPrincipal(t *testing.T) {
 			!slices.Equal(p.Scopes, kim.Scopes) {
 			t.Fatalf("got %+v, want %+v", p, kim)
 		}
-		if want := c.Add(time.Hour + auth.Leeway); !p.Expires.Equal(want) {
+		if want := c.now().Add(time.Hour + auth.Leeway); !p.Expires.Equal(want) {
 			t.Fatalf("expires %v, want %v", p.Expires, want)
 		}
 	}
@@ -82,11 +96,11 @@ func TestATokenExpiresAfterItsLeeway(t *testing.T) {
 	c := newClock()
 	token := mint(t, auth.MintOptions{TTL: time.Minute, Now: c.now})
 	cached := verifier(t, auth.Options{Secret: secret, Now: c.now})
-	c.Time = c.Add(time.Minute + auth.Leeway - time.Millisecond)
+	c.move(time.Minute + auth.Leeway - time.Millisecond)
 	if _, err := cached.Authenticate(t.Context(), token); err != nil {
 		t.Fatalf("within the leeway: %v", err)
 	}
-	c.Time = c.Add(time.Millisecond)
+	c.move(time.Millisecond)
 	fresh := verifier(t, auth.Options{Secret: secret, Now: c.now})
 	for name, v := range map[string]*auth.Verifier{"seen before": cached, "new": fresh} {
 		_, err := v.Authenticate(t.Context(), token)
@@ -101,7 +115,7 @@ func TestATokenExpiresAfterItsLeeway(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	c := newClock()
-	now := c.Unix()
+	now := c.now().Unix()
 	good := mint(t, auth.MintOptions{Issuer: "shop", Audience: "bongsu", TTL: time.Hour, Now: c.now})
 	head, rest, _ := strings.Cut(good, ".")
 	body, _, _ := strings.Cut(rest, ".")
@@ -180,7 +194,7 @@ func TestRefusals(t *testing.T) {
 func TestAnExpiredTokenForAnotherAudienceIsNotMerelyExpired(t *testing.T) {
 	c := newClock()
 	v := verifier(t, auth.Options{Secret: secret, Audience: "bongsu", Now: c.now})
-	_, err := v.Authenticate(t.Context(), sign(t, jwt.MapClaims{"sub": "7", "aud": "x", "exp": c.Unix() - 60}))
+	_, err := v.Authenticate(t.Context(), sign(t, jwt.MapClaims{"sub": "7", "aud": "x", "exp": c.now().Unix() - 60}))
 	if errors.Is(err, hub.ErrTokenExpired) || !errors.Is(err, hub.ErrUnauthenticated) {
 		t.Errorf("got %v", err)
 	}
@@ -190,7 +204,7 @@ func TestRepeatedMallsAreCollapsed(t *testing.T) {
 	c := newClock()
 	v := verifier(t, auth.Options{Secret: secret, Now: c.now})
 	p, err := v.Authenticate(t.Context(), sign(t, jwt.MapClaims{
-		"sub": "7", "exp": c.Unix() + 60, "malls": []string{"2", "1", "2"},
+		"sub": "7", "exp": c.now().Unix() + 60, "malls": []string{"2", "1", "2"},
 	}))
 	if err != nil || !slices.Equal(p.Malls, []string{"2", "1"}) {
 		t.Errorf("got %+v, %v", p, err)

@@ -89,7 +89,7 @@ func (i *issuer) requests() int {
 // signedBy returns a token that lives a day.
 func signedBy(t testing.TB, c *clock, kid string, key any, method jwt.SigningMethod) string {
 	t.Helper()
-	token := jwt.NewWithClaims(method, jwt.MapClaims{"sub": "7", "exp": c.Add(24 * time.Hour).Unix()})
+	token := jwt.NewWithClaims(method, jwt.MapClaims{"sub": "7", "exp": c.now().Add(24 * time.Hour).Unix()})
 	if kid != "" {
 		token.Header["kid"] = kid
 	}
@@ -184,7 +184,7 @@ func TestANewKeyIsFetchedWhenATokenNamesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.publish(t, "2", second, jwkset.AlgES256)
-	c.Time = c.Add(auth.RefreshGap)
+	c.move(auth.RefreshGap)
 	if _, err := v.Authenticate(t.Context(), signedBy(t, c, "2", second, jwt.SigningMethodES256)); err != nil {
 		t.Fatal(err)
 	}
@@ -217,13 +217,13 @@ func TestWithTheIssuerAwayOnlyUnseenKeysAreUndecided(t *testing.T) {
 	}
 
 	i.goAway(false)
-	c.Time = c.Add(auth.RefreshGap)
+	c.move(auth.RefreshGap)
 	if _, err := v.Authenticate(t.Context(), good); err != nil {
 		t.Fatalf("once it is back: %v", err)
 	}
 
 	i.goAway(true)
-	c.Time = c.Add(auth.RefreshGap)
+	c.move(auth.RefreshGap)
 	v.Forget()
 	if _, err := v.Authenticate(t.Context(), good); err != nil {
 		t.Errorf("with the key at hand: %v", err)
@@ -248,7 +248,7 @@ func TestAWithdrawnKeyTakesItsTokensWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.withdraw(t, "1")
-	c.Time = c.Add(auth.RefreshGap)
+	c.move(auth.RefreshGap)
 	// A kid that is not known makes the verifier look again.
 	_, _ = v.Authenticate(t.Context(), signedBy(t, c, "3", second, jwt.SigningMethodES256))
 	if _, err := v.Authenticate(t.Context(), token); !errors.Is(err, hub.ErrUnauthenticated) {
