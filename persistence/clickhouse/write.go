@@ -106,16 +106,31 @@ func (s *Store) insert(ctx context.Context, into table, n int, columns ...any) e
 	}
 	within, cancel := s.limited(ctx, callPatience)
 	defer cancel()
-	within = clickhouse.Context(within, clickhouse.WithColumnNamesAndTypes(slices.Clone(into.columns)))
-	batch, err := s.conn.PrepareBatch(within, into.insert())
+	// The driver may close a connection whose context ends right after a batch was
+	// sent, when another call uses it already. So the batch has a context of its
+	// own, which ends with the other only as long as the batch is under way.
+	sending, abort := context.WithCancel(context.WithoutCancel(within))
+	stop := context.AfterFunc(within, abort)
+	defer stop()
+	sending = clickhouse.Context(sending, clickhouse.WithSettings(s.settings),
+		clickhouse.WithColumnNamesAndTypes(slices.Clone(into.columns)))
+	err := s.send(sending, into, columns)
+	if err != nil && within.Err() != nil {
+		err = within.Err() // the reason for which it was aborted
+	}
+	return s.failure(ctx, err)
+}
+
+func (s *Store) send(ctx context.Context, into table, columns []any) error {
+	batch, err := s.conn.PrepareBatch(ctx, into.insert())
 	if err != nil {
-		return s.failure(ctx, err)
+		return err
 	}
 	for i, column := range columns {
 		if err := batch.Column(i).Append(column); err != nil {
 			_ = batch.Abort() // the first error says more
-			return s.failure(ctx, err)
+			return err
 		}
 	}
-	return s.failure(ctx, batch.Send())
+	return batch.Send()
 }
