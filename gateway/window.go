@@ -36,9 +36,6 @@ func (w *window) last() uint64 { return w.first + uint64(len(w.frames)) - 1 }
 // holds reports whether the entry after cursor is in frames.
 func (w *window) holds(cursor uint64) bool { return cursor+1 >= w.first && cursor < w.last() }
 
-// after returns the frames after cursor, which holds has affirmed.
-func (w *window) after(cursor uint64) []*Frame { return w.frames[cursor+1-w.first:] }
-
 // appended returns the window with newer frames, which follow last without a gap.
 // It lets the oldest entries go, those up to passed first, which nobody needs any more.
 func (w *window) appended(frames []*Frame, passed uint64) *window {

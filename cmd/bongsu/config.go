@@ -81,7 +81,7 @@ func (c *configFile) load(path string) error {
 	if c.loaded || path == "" {
 		return nil
 	}
-	file, err := os.Open(path) //nolint:gosec // the user names the file
+	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("config file: %w", err)
 	}

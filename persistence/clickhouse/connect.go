@@ -39,7 +39,7 @@ func parseDSN(dsn string) (*clickhouse.Options, error) {
 	if options.Auth.Database == "" {
 		options.Auth.Database = defaultDatabase
 	}
-	options.Debug = false // it would print statements to the standard output
+	options.Debug = false //nolint:staticcheck // a DSN can still ask for it, and it prints statements
 	options.DialTimeout = dialPatience
 	options.ReadTimeout = prunePatience // every statement has a deadline of its own
 	options.MaxOpenConns, options.MaxIdleConns = connections, connections
@@ -94,7 +94,7 @@ func (v version) atLeast(major, minor uint64) bool {
 // version asks the server for its version.
 func (s *Store) version(ctx context.Context) (v version, err error) {
 	var text string
-	err = s.query(ctx, callPatience, "SELECT version()", func(scan func(...any) error) error { return scan(&text) })
+	err = s.query(ctx, "SELECT version()", func(scan func(...any) error) error { return scan(&text) })
 	if err != nil {
 		return v, err
 	}

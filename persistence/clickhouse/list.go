@@ -13,7 +13,7 @@ const columns = "stream, seq, time, journal, kind, id, type, payload"
 // entries runs a query for columns.
 func (s *Store) entries(ctx context.Context, query string) ([]*hub.Entry, error) {
 	var entries []*hub.Entry
-	err := s.query(ctx, callPatience, query, func(scan func(...any) error) error {
+	err := s.query(ctx, query, func(scan func(...any) error) error {
 		var stream string
 		var kind uint8
 		e := &hub.Entry{}

@@ -26,7 +26,7 @@ func (s *Store) bounds(ctx context.Context, streams []hub.Stream) (map[hub.Strea
 			SELECT stream, seq, time, toUInt64(0) AS floor FROM heads WHERE stream IN (` + names + `) UNION ALL
 			SELECT stream, toUInt64(0) AS seq, toInt64(0) AS time, floor FROM floors WHERE stream IN (` + names + `)
 		) GROUP BY stream`
-		err := s.query(ctx, callPatience, query, func(scan func(...any) error) error {
+		err := s.query(ctx, query, func(scan func(...any) error) error {
 			var stream string
 			var b bound
 			err := scan(&stream, &b.head, &b.time, &b.floor)
@@ -150,7 +150,7 @@ func (s *Store) newest(ctx context.Context, some map[hub.Stream]*loading) error 
 		WHERE stream IN (%s) AND seq > %s AND journal < %s
 		ORDER BY stream, seq DESC LIMIT 1 BY stream, seq
 	) ORDER BY stream, seq DESC LIMIT %d BY stream`, list(streams), choose(streams, afters), choose(streams, befores), hub.DuplicateWindow)
-	err := s.query(ctx, callPatience, query, func(scan func(...any) error) error {
+	err := s.query(ctx, query, func(scan func(...any) error) error {
 		var stream, id string
 		var seq uint64
 		var time int64
@@ -174,7 +174,7 @@ func (s *Store) marks(ctx context.Context, people []string) (map[string]map[hub.
 	all := make(map[string]map[hub.Stream]uint64, len(people))
 	for part := range slices.Chunk(people, chunk) {
 		query := "SELECT admin, stream, max(seq) FROM marks WHERE admin IN (" + list(part) + ") GROUP BY admin, stream"
-		err := s.query(ctx, callPatience, query, func(scan func(...any) error) error {
+		err := s.query(ctx, query, func(scan func(...any) error) error {
 			var admin, stream string
 			var seq uint64
 			err := scan(&admin, &stream, &seq)

@@ -49,7 +49,7 @@ func (s *Store) migrate(ctx context.Context, server version, opts Options) error
 		return err
 	}
 	done := map[uint64]bool{}
-	err := s.query(ctx, callPatience, "SELECT id FROM migrations", func(scan func(...any) error) error {
+	err := s.query(ctx, "SELECT id FROM migrations", func(scan func(...any) error) error {
 		var id uint64
 		err := scan(&id)
 		done[id] = true
@@ -87,7 +87,7 @@ func (s *Store) expirePayloads(ctx context.Context, retention time.Duration) err
 	const mark = "toIntervalSecond("
 	var created string
 	const query = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = 'entries'"
-	err := s.query(ctx, callPatience, query, func(scan func(...any) error) error { return scan(&created) })
+	err := s.query(ctx, query, func(scan func(...any) error) error { return scan(&created) })
 	if err != nil {
 		return err
 	}

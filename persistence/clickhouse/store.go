@@ -151,8 +151,8 @@ func (s *Store) exec(ctx context.Context, patience time.Duration, statement stri
 }
 
 // query runs a statement and calls row for each row that it gives.
-func (s *Store) query(ctx context.Context, patience time.Duration, statement string, row func(scan func(...any) error) error) error {
-	within, cancel := s.limited(ctx, patience)
+func (s *Store) query(ctx context.Context, statement string, row func(scan func(...any) error) error) error {
+	within, cancel := s.limited(ctx, callPatience)
 	defer cancel()
 	rows, err := s.conn.Query(within, statement)
 	if err != nil {
