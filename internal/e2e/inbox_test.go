@@ -123,10 +123,10 @@ func (b *inbox) end(err error) {
 	}
 }
 
-func (b *inbox) look() (pushes []push, ended error, changed chan struct{}) {
+func (b *inbox) look() (pushes []push, changed chan struct{}, ended error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pushes, b.ended, b.changed
+	return b.pushes, b.changed, b.ended
 }
 
 // await returns the first push, from the beginning of the connection, that
@@ -140,7 +140,7 @@ func (b *inbox) awaitFor(t *testing.T, within time.Duration, what string, match 
 	t.Helper()
 	deadline := time.After(within)
 	for from := 0; ; {
-		pushes, ended, changed := b.look()
+		pushes, changed, ended := b.look()
 		for ; from < len(pushes); from++ {
 			if match(pushes[from]) {
 				return pushes[from]
@@ -193,7 +193,7 @@ func (b *inbox) awaitEnd(t *testing.T, within time.Duration) error {
 	t.Helper()
 	deadline := time.After(within)
 	for {
-		pushes, ended, changed := b.look()
+		pushes, changed, ended := b.look()
 		if ended != nil {
 			return ended
 		}

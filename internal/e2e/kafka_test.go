@@ -35,17 +35,6 @@ func kafkaConfig() *sarama.Config {
 	return c
 }
 
-// producer connects to the server's Kafka; it is closed with t.
-func (s *server) producer(t *testing.T) *producer {
-	t.Helper()
-	p, err := newProducer(s.kafka)
-	if err != nil {
-		t.Fatalf("producer: %v", err)
-	}
-	t.Cleanup(p.close)
-	return p
-}
-
 func newProducer(addr string) (*producer, error) {
 	client, err := sarama.NewClient([]string{addr}, kafkaConfig())
 	if err != nil {

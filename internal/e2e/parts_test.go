@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -84,7 +83,7 @@ func startParts(t *testing.T, name string) *parts {
 func testLog(t *testing.T) *slog.Logger {
 	file, err := os.Create(filepath.Join(t.TempDir(), "parts.log"))
 	if err != nil {
-		return slog.New(slog.NewTextHandler(io.Discard, nil))
+		return slog.New(slog.DiscardHandler)
 	}
 	t.Cleanup(func() { _ = file.Close() })
 	return slog.New(slog.NewTextHandler(file, nil))

@@ -124,7 +124,7 @@ func (s *socket) call(method string, params, result any) error {
 	case got := <-waiting: // it came just before the end
 		return got.decode(result)
 	default:
-		_, ended, _ := s.look()
+		_, _, ended := s.look()
 		return ended
 	}
 }
