@@ -64,7 +64,7 @@ func request(method, url, token string, header http.Header, body any) (*answer, 
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	return &answer{Response: res, body: text}, err
 }

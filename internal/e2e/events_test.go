@@ -43,7 +43,7 @@ func openEvents(addr, token string, header http.Header, query url.Values) (e *ev
 	}
 	if res.StatusCode != http.StatusOK {
 		defer cancel()
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
 		body, err := io.ReadAll(res.Body)
 		return nil, &answer{Response: res, body: body}, err
 	}
@@ -54,7 +54,7 @@ func openEvents(addr, token string, header http.Header, query url.Values) (e *ev
 
 // read parses the stream as the EventSource standard says.
 func (e *events) read(body io.ReadCloser) {
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	lines := bufio.NewReaderSize(body, 64<<10)
 	var name, id string
 	var data []string

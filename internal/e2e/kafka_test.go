@@ -88,7 +88,7 @@ func (s *server) readTopic(t *testing.T, name string, n int, from map[int32]int6
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer consumer.Close()
+	defer func() { _ = consumer.Close() }()
 	partitions, err := consumer.Partitions(name)
 	if err != nil {
 		t.Fatalf("topic %s: %v", name, err)
@@ -105,7 +105,7 @@ func (s *server) readTopic(t *testing.T, name string, n int, from map[int32]int6
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer part.Close()
+		defer func() { _ = part.Close() }()
 		go func() {
 			for m := range part.Messages() {
 				select {
@@ -138,7 +138,7 @@ func (s *server) ends(t *testing.T, name string) map[int32]int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	ends := map[int32]int64{}
 	partitions, err := client.Partitions(name)
 	if err != nil {

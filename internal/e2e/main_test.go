@@ -26,28 +26,28 @@ var (
 	timelineOutageFlag = flag.Duration("timeline-outage", 15*time.Second, "outage test: how long ClickHouse is away")
 )
 
+// TestMain builds the binary unless one was named. Without it the tests run all
+// the same, and fail where they start it.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
+	remove, err := prepareBinary()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "building bongsu:", err)
+	}
+	defer remove()
+	m.Run()
 }
 
-// run builds the binary unless one was named, and runs the tests.
-func run(m *testing.M) int {
+// prepareBinary sets -bongsu to the path of a binary; remove takes away what it built.
+func prepareBinary() (remove func(), err error) {
 	if *binaryFlag != "" {
-		path, err := filepath.Abs(*binaryFlag)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		*binaryFlag = path
-		return m.Run()
+		*binaryFlag, err = filepath.Abs(*binaryFlag)
+		return func() {}, err
 	}
 	dir, err := os.MkdirTemp("", "bongsu-e2e")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return func() {}, err
 	}
-	defer os.RemoveAll(dir)
 	*binaryFlag = filepath.Join(dir, "bongsu")
 	args := []string{"build", "-o", *binaryFlag}
 	if *raceFlag {
@@ -55,9 +55,5 @@ func run(m *testing.M) int {
 	}
 	build := exec.Command("go", append(args, "bongsu/cmd/bongsu")...)
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "building bongsu:", err)
-		return 1
-	}
-	return m.Run()
+	return func() { _ = os.RemoveAll(dir) }, build.Run()
 }

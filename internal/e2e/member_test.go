@@ -96,7 +96,7 @@ func (m *member) overSocket() error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if !m.setOnline(conn) {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (m *member) overEvents() error {
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return errors.New(res.Status)
 	}

@@ -84,7 +84,7 @@ func (s *suite) testGracefulStop(t *testing.T) {
 	if code := closeCode(ws.awaitEnd(t, patience)); code != 4000 {
 		t.Errorf("the socket was closed with %d, want 4000", code)
 	}
-	sse.awaitEnd(t, patience)
+	_ = sse.awaitEnd(t, patience)
 	if code := s.exit(t, patience); code != 0 {
 		t.Errorf("exit code %d after SIGTERM, want 0", code)
 	}

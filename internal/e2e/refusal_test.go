@@ -138,7 +138,7 @@ func (s *suite) testSubprotocols(t *testing.T) {
 		if _, frame, err := conn.ReadMessage(); err != nil || !strings.Contains(string(frame), `"heartbeatMs"`) {
 			t.Errorf("offer %v: %v %s", protocols, err, frame)
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 	if _, res, err := offer("unknown.v9"); err == nil || res == nil || res.StatusCode != http.StatusBadRequest {
 		t.Errorf("an unknown subprotocol: %v %s, want 400", err, statusOf(res))

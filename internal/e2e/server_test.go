@@ -73,6 +73,7 @@ func newServer(t *testing.T, p *parts, extra ...string) *server {
 	s.env = append(s.env, extra...)
 	t.Cleanup(func() {
 		s.kill()
+		s.checkLog(t)
 		if t.Failed() {
 			t.Logf("the end of the server's log:\n%s", s.logTail(25))
 		}
@@ -93,7 +94,7 @@ func (s *server) spawn() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	cmd := exec.Command(*binaryFlag, "serve")
 	cmd.Env = append(cleanEnv(), s.env...)
 	cmd.Dir = filepath.Dir(s.log)
@@ -143,7 +144,7 @@ func (s *server) ready(within time.Duration) error {
 		if err != nil {
 			continue
 		}
-		res.Body.Close()
+		_ = res.Body.Close()
 		if last = res.Status; res.StatusCode == http.StatusOK {
 			return nil
 		}
@@ -189,6 +190,21 @@ func (s *server) exit(t *testing.T, within time.Duration) int {
 	}
 }
 
+// checkLog fails the test where the server has panicked or raced, or has let its
+// secret out.
+func (s *server) checkLog(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return // it was never started
+	}
+	for _, bad := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: ", secret} {
+		if at := bytes.Index(text, []byte(bad)); at >= 0 {
+			t.Errorf("the server's log has %q:\n%s", bad, text[at:min(len(text), at+4000)])
+		}
+	}
+}
+
 func (s *server) url(path string) string { return "http://" + s.addr + path }
 
 func (s *server) logTail(lines int) string {
@@ -220,7 +236,7 @@ func freePorts(t *testing.T, n int) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		addrs[i] = l.Addr().String()
 	}
 	return addrs

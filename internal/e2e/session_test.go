@@ -86,7 +86,7 @@ func (s *suite) testExpiryAndRefresh(t *testing.T) {
 	if code := closeCode(lapsed.awaitEnd(t, patience)); code != 4003 {
 		t.Errorf("an expired token closes with %d, want 4003", code)
 	}
-	events.awaitEnd(t, patience)
+	_ = events.awaitEnd(t, patience)
 	// The new token's rights are the session's: the old mall is gone, the new one there.
 	s.post(t, notice("left-"+p.admin, "mall:"+left))
 	s.post(t, notice("joined-"+p.admin, "mall:"+longer.malls[0]))
