@@ -15,11 +15,11 @@ type capacity struct{ rows, bytes int }
 // usual is the capacity in ordinary use.
 func usual() capacity { return capacity{rows: 200_000, bytes: 64 << 20} }
 
-// How many entries are moved for each one written, and at least by a Write. At
-// two for one, a full table is empty before its successor is half full.
+// How many entries are moved for each one written, and at least at a time. At two
+// for one, a full table is empty before its successor is half full.
 const (
 	sweepShare  = 2
-	sweepLeast  = 16
+	sweepLeast  = 1_000
 	sweepAtOpen = 20_000
 )
 
@@ -35,7 +35,11 @@ type level struct {
 }
 
 // sweep is how far the full table has been moved: all up to and with stream, seq.
-type sweep struct{ stream, seq int64 }
+// due is how many entries should have been moved since.
+type sweep struct {
+	stream, seq int64
+	due         int
+}
 
 func newLevel(ctx context.Context, conn *sql.Conn, table string) (*level, error) {
 	l := &level{insert: map[int]*sql.Stmt{}}
@@ -62,16 +66,17 @@ func newLevel(ctx context.Context, conn *sql.Conn, table string) (*level, error)
 
 func (l *level) full(most capacity) bool { return l.rows >= most.rows || l.bytes >= most.bytes }
 
-// keepUp moves the share of the full table that written entries ask for, and
-// changes tables when the active one is full.
+// keepUp moves the share of the full table that written entries ask for, once it
+// is worth the while, and changes tables when the active one is full.
 func (w *writer) keepUp(ctx context.Context, written int) error {
-	if w.levels[1-w.active].rows > 0 {
-		if err := w.move(ctx, max(sweepShare*written, sweepLeast)); err != nil {
+	w.sweep.due += sweepShare * written
+	if w.levels[1-w.active].rows > 0 && w.sweep.due >= min(sweepLeast, w.capacity.rows) {
+		if err := w.move(ctx, w.sweep.due); err != nil {
 			return err
 		}
 	}
 	if w.levels[w.active].full(w.capacity) && w.levels[1-w.active].rows == 0 {
-		w.active = 1 - w.active
+		w.active, w.sweep = 1-w.active, sweep{}
 	}
 	return nil
 }
@@ -80,7 +85,7 @@ func (w *writer) keepUp(ctx context.Context, written int) error {
 // lie. The last step empties the table at once: deleting row by row would write
 // all its pages again with each step.
 func (w *writer) move(ctx context.Context, n int) error {
-	from, next := w.levels[1-w.active], w.sweep
+	from, next := w.levels[1-w.active], sweep{stream: w.sweep.stream, seq: w.sweep.seq}
 	err := from.bound.QueryRowContext(ctx, w.sweep.stream, w.sweep.seq, n-1).Scan(&next.stream, &next.seq)
 	last := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !last {
