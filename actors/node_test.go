@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -230,12 +229,11 @@ func (n *node) Request(ctx context.Context, stream hub.Stream, message any) (any
 		if err != nil {
 			return nil, err
 		}
-		deadline, _ := ctx.Deadline()
-		answer, err := n.system.Root.RequestFuture(pid, message, time.Until(deadline)).Result()
+		answer, err := n.system.Root.RequestFuture(pid, message, 2*time.Second).Result()
 		if err == nil {
 			return answer, nil
 		}
-		if ctx.Err() != nil || !errors.Is(err, actor.ErrDeadLetter) {
+		if ctx.Err() != nil {
 			return nil, hub.Unavailablef("%w", err)
 		}
 	}

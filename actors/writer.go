@@ -99,17 +99,29 @@ func (w *writer) run(ctx context.Context) {
 		case <-w.wake:
 		}
 		w.gather(ctx)
-		for batch := w.next(); len(batch) > 0; batch = w.next() {
-			if !w.write(ctx, batch) {
-				return
-			}
+		batch := w.next()
+		if len(batch) > 0 && !w.write(ctx, batch) {
+			return
+		}
+		if w.written() > 0 {
+			signal(w.wake)
 		}
 	}
 }
 
-// gather waits as long as the store wants a batch to grow.
+// written notes that nothing is being written, and returns how many items have
+// come in the meantime.
+func (w *writer) written() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writing = time.Time{}
+	return len(w.items)
+}
+
+// gather waits as long as the store wants a batch to grow. A full batch does not
+// wait.
 func (w *writer) gather(ctx context.Context) {
-	if w.every <= 0 {
+	if w.every <= 0 || w.queued() >= maxWrite {
 		return
 	}
 	timer := time.NewTimer(w.every)
@@ -119,6 +131,12 @@ func (w *writer) gather(ctx context.Context) {
 	case <-w.rush:
 	case <-ctx.Done():
 	}
+}
+
+func (w *writer) queued() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.items)
 }
 
 func (w *writer) next() []item {
@@ -134,7 +152,6 @@ func (w *writer) next() []item {
 	if w.items = w.items[n:]; len(w.items) == 0 {
 		w.items = nil
 	}
-	w.writing = time.Time{}
 	if n > 0 {
 		w.writing, w.oldest = w.oldest, time.Now()
 	}

@@ -143,8 +143,12 @@ func (n *Node) Spawn(stream hub.Stream) (*actor.PID, error) {
 	return n.system.Root.SpawnPrefix(props, string(stream)), nil
 }
 
-// retryFirst and retryMost bound the wait between tries of a request.
 const (
+	// tryPatience is how long one try of a request waits. What reaches an actor at
+	// the moment at which it stops is lost without a word, so waiting longer may be
+	// in vain.
+	tryPatience = 2 * time.Second
+	// retryFirst and retryMost bound the wait between tries.
 	retryFirst = 5 * time.Millisecond
 	retryMost  = 200 * time.Millisecond
 )
@@ -187,9 +191,9 @@ func (n *Node) try(ctx context.Context, stream hub.Stream, message any) (any, er
 	if pid == nil {
 		return nil, errors.New("its shard has no owner yet")
 	}
-	patience := 10 * time.Second
+	patience := tryPatience
 	if deadline, ok := ctx.Deadline(); ok {
-		patience = max(time.Until(deadline), time.Millisecond)
+		patience = max(min(patience, time.Until(deadline)), time.Millisecond)
 	}
 	answer, err := n.system.Root.RequestFuture(pid, message, patience).Result()
 	if err != nil {
