@@ -19,6 +19,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel() // the race detector makes the suite long
 	timelinetest.Run(t, func(t *testing.T) persistence.Timeline {
 		return open(t, filepath.Join(t.TempDir(), "timeline.db"))
 	})
@@ -27,6 +28,7 @@ func TestConformance(t *testing.T) {
 // With tiny fresh tables nearly every Write moves entries: what the suite then
 // reads comes from all three tables, in every state of a move.
 func TestConformanceWhileEntriesMove(t *testing.T) {
+	t.Parallel()
 	const rows = 150
 	timelinetest.Run(t, func(t *testing.T) persistence.Timeline {
 		return openSmall(t, filepath.Join(t.TempDir(), "timeline.db"), rows)
