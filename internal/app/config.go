@@ -17,8 +17,9 @@ import (
 // variable and a key of the optional file. The struct tags are the one place
 // where names, defaults and help stand.
 type Config struct {
-	HTTPAddr string `name:"http-addr" env:"BONGSU_HTTP_ADDR" default:"127.0.0.1:8080" help:"Where sockets, HTTP API and console listen."`
-	DataDir  string `name:"data-dir" env:"BONGSU_DATA_DIR" default:"data" help:"Directory of the embedded broker's log and of SQLite."`
+	HTTPAddr      string `name:"http-addr" env:"BONGSU_HTTP_ADDR" default:"127.0.0.1:8080" help:"Where sockets, HTTP API and console listen."`
+	HTTPAdvertise string `name:"http-advertise" env:"BONGSU_HTTP_ADVERTISE" help:"URL under which clients reach this very node; they fall over to the other nodes' by themselves. Empty: they only know the URL they came by."`
+	DataDir       string `name:"data-dir" env:"BONGSU_DATA_DIR" default:"data" help:"Directory of the embedded broker's log and of SQLite."`
 
 	KafkaBrokers       []string `name:"kafka-brokers" env:"BONGSU_KAFKA_BROKERS" help:"Kafka brokers, comma-separated. Empty: an embedded broker."`
 	KafkaEmbeddedAddr  string   `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" help:"Where the embedded broker listens, for any Kafka client."`
@@ -39,7 +40,8 @@ type Config struct {
 	Dev            bool     `name:"dev" env:"BONGSU_DEV" help:"Console sign-in without a password. Only on a loopback address."`
 	NodeName       string   `name:"node-name" env:"BONGSU_NODE_NAME" help:"This node's name; the host name if empty."`
 
-	ClusterRemoteAddr string        `name:"cluster-remote-addr" env:"BONGSU_CLUSTER_REMOTE_ADDR" default:"127.0.0.1:0" help:"Where other nodes reach this node's actors."`
+	ClusterConfig `embed:""`
+
 	DrainWindow       time.Duration `name:"drain-window" env:"BONGSU_DRAIN_WINDOW" default:"5s" help:"Over how long clients are told to reconnect when the node stops."`
 	SessionsPerPerson int           `name:"sessions-per-person" env:"BONGSU_SESSIONS_PER_PERSON" default:"32" help:"Open sessions that one person may have on this node."`
 }
@@ -95,20 +97,25 @@ func (c *Config) checkAddrs() error {
 	if c.Dev && !isLoopback(c.HTTPAddr) {
 		return hub.Invalidf("BONGSU_DEV lets anybody in, so BONGSU_HTTP_ADDR must be a loopback address such as 127.0.0.1:8080, not %q", c.HTTPAddr)
 	}
-	if !isLoopback(c.ClusterRemoteAddr) {
-		return hub.Invalidf("BONGSU_CLUSTER_REMOTE_ADDR is %q; a single node needs a loopback address", c.ClusterRemoteAddr)
-	}
-	return nil
+	return c.checkCluster()
 }
 
 func (c *Config) checkOrigins() error {
 	for _, origin := range c.AllowedOrigins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		if !isOrigin(origin) {
 			return hub.Invalidf("BONGSU_ALLOWED_ORIGINS: %q is no origin; want something like https://admin.example.com", origin)
 		}
 	}
+	if c.HTTPAdvertise != "" && !isOrigin(c.HTTPAdvertise) {
+		return hub.Invalidf("BONGSU_HTTP_ADVERTISE is %q; want a URL without a path, such as https://node-1.example.com", c.HTTPAdvertise)
+	}
 	return nil
+}
+
+// isOrigin reports whether text is a URL of scheme and host only.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.User == nil
 }
 
 // isLoopback reports whether addr, host:port, can be reached from this machine
