@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/IBM/sarama"
+
+	"bongsu/internal/hub"
 )
 
 // Topic is a topic that must exist.
@@ -62,7 +64,11 @@ func ensure(admin sarama.ClusterAdmin, topic Topic) (int32, error) {
 	case err == nil:
 		return topic.Partitions, nil
 	case errors.Is(err, sarama.ErrTopicAlreadyExists): // another node was faster
-		return partitions(admin, topic.Name)
+		count, err := partitions(admin, topic.Name)
+		if err == nil && count == 0 {
+			err = hub.Unavailablef("it was made a moment ago and not every broker knows it yet")
+		}
+		return count, err
 	}
 	return 0, err
 }
