@@ -90,6 +90,10 @@ chromium: ## Install Chromium for the browser tests, if it is not there
 figures: build ## Latency at 1,000 connections and events a second, memory at 10,000 connections
 	internal/load/figures.sh bin/bongsu
 
+.PHONY: deploy-check
+deploy-check: ## The files in deploy/ against the schemas of Compose and Kubernetes
+	deploy/check.sh
+
 .PHONY: ci
 ci: ## Everything that must hold before a change lands
 	.ci/run
