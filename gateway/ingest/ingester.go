@@ -79,7 +79,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 	if err := in.ensureTopics(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	return in.group.Run(ctx, in.consume)
+	return in.group.Run(ctx, kafka.Handler{Consume: in.consume})
 }
 
 // ensureTopics tries until the topics are there or ctx ends.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -11,46 +12,82 @@ import (
 // another member (KIP-345).
 const leaveVersion = 3
 
-// evict removes the group's members of this client id: what is left of a process
-// of the same name that was killed. The group would otherwise wait for its
-// session to time out. A member that lives notices at its next heartbeat and
-// joins again.
-func (g *Group) evict(client sarama.Client) error {
-	admin, err := sarama.NewClusterAdminFromClient(client)
+// describeVersion is one that the oldest brokers know.
+const describeVersion = 3
+
+// Evict removes the members that have this client id from the groups: what a
+// process has left there that was killed or that hangs. The groups would
+// otherwise wait for them until their sessions time out; a rebalance that waits
+// for them goes on at once. A member that lives after all is told at its next
+// heartbeat, ends its claims and joins again. It returns how many were removed;
+// groups and members that do not exist are no error. The error wraps
+// hub.ErrUnavailable. ctx is looked at between requests, each of which is
+// bounded.
+func Evict(ctx context.Context, cfg Config, groups []string, clientID string) (int, error) {
+	settings, err := cfg.Sarama()
 	if err != nil {
-		return err // admin is not closed: that would close the client
+		return 0, err
 	}
-	groups, err := admin.DescribeConsumerGroups([]string{g.id})
+	client, err := sarama.NewClient(cfg.Brokers, settings)
 	if err != nil {
-		return err
+		return 0, Classify(err)
+	}
+	defer func() { _ = client.Close() }()
+	removed := 0
+	var failed error
+	for _, group := range groups {
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+		count, err := evict(client, group, clientID)
+		removed += count
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("remove %s from %s: %w", clientID, group, Classify(err)))
+		}
+	}
+	return removed, failed
+}
+
+// evict removes the members of one group.
+func evict(client sarama.Client, group, clientID string) (int, error) {
+	coordinator, err := client.Coordinator(group)
+	if err != nil {
+		return 0, err
+	}
+	described, err := coordinator.DescribeGroups(&sarama.DescribeGroupsRequest{Version: describeVersion, Groups: []string{group}})
+	if err != nil {
+		return 0, err
 	}
 	var left []sarama.MemberIdentity
-	for _, group := range groups {
+	for _, group := range described.Groups {
+		if group.Err != sarama.ErrNoError && group.Err != sarama.ErrGroupIDNotFound {
+			return 0, group.Err
+		}
 		for _, member := range group.Members {
-			if member.ClientId == g.cfg.ClientID {
+			if member.ClientId == clientID {
 				left = append(left, sarama.MemberIdentity{MemberId: member.MemberId})
 			}
 		}
 	}
 	if len(left) == 0 {
-		return nil
+		return 0, nil
 	}
-	coordinator, err := client.Coordinator(g.id)
+	response, err := coordinator.LeaveGroup(&sarama.LeaveGroupRequest{Version: leaveVersion, GroupId: group, Members: left})
 	if err != nil {
-		return err
-	}
-	response, err := coordinator.LeaveGroup(&sarama.LeaveGroupRequest{Version: leaveVersion, GroupId: g.id, Members: left})
-	if err != nil {
-		return err
+		return 0, err
 	}
 	if response.Err != sarama.ErrNoError {
-		return fmt.Errorf("leave for %d members: %w", len(left), response.Err)
+		return 0, response.Err
 	}
-	g.log.Info("removed what a killed process of this name had left in the consumer group", "members", len(left))
-	return nil
-}
-
-// harmless reports whether evict failed because there is nothing to remove yet.
-func harmless(err error) bool {
-	return errors.Is(err, sarama.ErrGroupIDNotFound) || errors.Is(err, sarama.ErrUnknownMemberId)
+	removed := 0
+	for _, member := range response.Members {
+		switch member.Err {
+		case sarama.ErrNoError:
+			removed++
+		case sarama.ErrUnknownMemberId: // somebody else was faster
+		default:
+			err = member.Err
+		}
+	}
+	return removed, err
 }

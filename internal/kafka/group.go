@@ -41,6 +41,17 @@ type Claim struct {
 // before, this member leaves its claims and joins again.
 type Consume func(ctx context.Context, claim Claim) error
 
+// Handler is what a member of a group does.
+type Handler struct {
+	// Assigned, if not nil, is told what the group has given to this member, by
+	// topic, at each new generation, also when that is nothing. It comes before
+	// the generation's first Consume and after the end of the claims that were
+	// taken away. It must not block.
+	Assigned func(generation int32, claims map[string][]int32)
+	// Consume handles one claim.
+	Consume Consume
+}
+
 // Group is a member of a consumer group. Methods may be called at once from
 // many goroutines.
 type Group struct {
@@ -54,6 +65,7 @@ type Group struct {
 	mu      sync.Mutex
 	client  sarama.Client
 	session sarama.ConsumerGroupSession
+	rejoin  context.CancelFunc // ends the present session; nil before the first
 	// committer has connections of its own: a broker answers each connection in
 	// order, so a commit would wait behind the long poll of a fetch.
 	committer sarama.Client
@@ -68,7 +80,7 @@ func NewGroup(cfg Config, id string, topics []string, log *slog.Logger) *Group {
 // returns nil. Nothing else ends it: while Kafka is away it tries again, and
 // again, at most every two seconds. It returns an error only for settings that
 // cannot work. It must not be called twice at once.
-func (g *Group) Run(ctx context.Context, consume Consume) error {
+func (g *Group) Run(ctx context.Context, h Handler) error {
 	settings, err := g.cfg.Consumer()
 	if err != nil {
 		return err
@@ -77,7 +89,7 @@ func (g *Group) Run(ctx context.Context, consume Consume) error {
 	for ctx.Err() == nil {
 		client, err := sarama.NewClient(g.cfg.Brokers, settings)
 		if err == nil {
-			err = g.join(ctx, client, consume, &pause)
+			err = g.join(ctx, client, h, &pause)
 		}
 		if err != nil && ctx.Err() == nil {
 			g.away.Failed(g.log, "cannot consume", err)
@@ -88,15 +100,17 @@ func (g *Group) Run(ctx context.Context, consume Consume) error {
 }
 
 // join consumes through one client until ctx ends or the client is of no more use.
-func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume, pause *Backoff) error {
+func (g *Group) join(ctx context.Context, client sarama.Client, h Handler, pause *Backoff) error {
 	defer func() { _ = client.Close() }()
 	committer, err := sarama.NewClient(g.cfg.Brokers, client.Config())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = committer.Close() }()
-	if err := g.evict(client); err != nil && !harmless(err) {
+	if count, err := evict(client, g.id, g.cfg.ClientID); err != nil {
 		g.log.Debug("what a killed process may have left in the consumer group stays until it times out", "err", err)
+	} else if count > 0 {
+		g.log.Info("removed what a killed process of this name had left in the consumer group", "members", count)
 	}
 	group, err := sarama.NewConsumerGroupFromClient(g.id, client)
 	if err != nil {
@@ -114,8 +128,15 @@ func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume,
 	g.client, g.committer = client, committer
 	g.mu.Unlock()
 	for ctx.Err() == nil {
-		joined := &sessionHandler{group: g, consume: consume}
-		if err := group.Consume(ctx, g.topics, joined); err != nil && ctx.Err() == nil {
+		joined := &sessionHandler{group: g, handler: h}
+		session, end := context.WithCancel(ctx)
+		g.mu.Lock()
+		g.rejoin = end
+		g.mu.Unlock()
+		err := group.Consume(session, g.topics, joined)
+		asked := session.Err() != nil
+		end()
+		if err != nil && !asked {
 			g.away.Failed(g.log, "lost the consumer group; joining again", err)
 			pause.Wait(ctx)
 			continue
@@ -134,7 +155,7 @@ func (g *Group) join(ctx context.Context, client sarama.Client, consume Consume,
 // sessionHandler is sarama's view of one membership.
 type sessionHandler struct {
 	group   *Group
-	consume Consume
+	handler Handler
 
 	mu  sync.Mutex
 	err error
@@ -145,6 +166,9 @@ func (h *sessionHandler) Setup(s sarama.ConsumerGroupSession) error {
 	h.group.setSession(s)
 	h.group.away.Over(h.group.log, "in the consumer group again")
 	h.group.log.Info("joined the consumer group", "generation", s.GenerationID(), "claims", countClaims(s.Claims()))
+	if h.handler.Assigned != nil {
+		h.handler.Assigned(s.GenerationID(), s.Claims())
+	}
 	return nil
 }
 
@@ -163,7 +187,7 @@ func (h *sessionHandler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.Co
 	}
 	err := h.group.resolve(&claim)
 	if err == nil {
-		err = h.consume(s.Context(), claim)
+		err = h.handler.Consume(s.Context(), claim)
 	}
 	if err != nil && s.Context().Err() == nil {
 		h.mu.Lock()
@@ -193,6 +217,16 @@ func (g *Group) resolve(claim *Claim) error {
 		return Classify(err)
 	}
 	return nil
+}
+
+// Rejoin ends this member's claims and joins the group again soon. It does not
+// wait for that.
+func (g *Group) Rejoin() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.rejoin != nil {
+		g.rejoin()
+	}
 }
 
 func (g *Group) setSession(s sarama.ConsumerGroupSession) {

@@ -115,7 +115,7 @@ func member(t *testing.T, cfg Config, consume Consume) *Group {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {
-		if err := g.Run(ctx, consume); err != nil {
+		if err := g.Run(ctx, Handler{Consume: consume}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -214,7 +214,7 @@ func TestRunEndsWithItsContextWhileKafkaIsAway(t *testing.T) {
 	g := NewGroup(Config{Brokers: []string{"127.0.0.1:1"}}, "g", []string{"t"}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := g.Run(ctx, nil); err != nil {
+	if err := g.Run(ctx, Handler{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -17,6 +17,8 @@ type counter struct {
 	applied chan struct{}
 }
 
+func (c *counter) Assigned(int32, []int32) {}
+
 func (c *counter) Own(context.Context, int32, int32, int64, int64) error { return nil }
 
 func (c *counter) Apply(_ context.Context, _ int32, records []hub.Record, _ int64) error {

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,13 @@ const (
 // at a time and in this order: Own, any number of Apply, Release. Calls for
 // different shards come at once from different goroutines.
 type Handler interface {
+	// Assigned says, at each new generation of the group and before any Own of
+	// it, which shards are this node's from now on, ascending: none, too, when
+	// there are more nodes than shards. Of those that it was not given before,
+	// Own follows. Those that were taken away have been released. It must not
+	// block.
+	Assigned(generation int32, shards []int32)
+
 	// Own says that the shard is this node's from now on. Records follow from
 	// offset from, the committed one or the oldest there is; those below end were
 	// in the journal before, and may have been applied by an earlier owner.
@@ -93,10 +101,19 @@ func NewConsumer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 // them, leaves the group and returns nil. It rides out a Kafka that is away. It
 // returns an error only for settings that cannot work.
 func (c *Consumer) Run(ctx context.Context, h Handler) error {
-	return c.group.Run(ctx, func(ctx context.Context, claim kafka.Claim) error {
-		return c.consume(ctx, claim, h)
+	return c.group.Run(ctx, kafka.Handler{
+		Assigned: func(generation int32, claims map[string][]int32) {
+			h.Assigned(generation, slices.Sorted(slices.Values(claims[TopicName])))
+		},
+		Consume: func(ctx context.Context, claim kafka.Claim) error {
+			return c.consume(ctx, claim, h)
+		},
 	})
 }
+
+// Rejoin releases all shards of this node and joins the group again soon, which
+// gives it shards anew. It does not wait for that.
+func (c *Consumer) Rejoin() { c.group.Rejoin() }
 
 // Commit stores, for shards that this node owns, the offset to start from next
 // time, and returns when Kafka has them. The error wraps hub.ErrUnavailable: the

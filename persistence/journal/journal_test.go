@@ -80,13 +80,29 @@ type recorder struct {
 	next    map[int32]int64
 	records map[hub.Stream][]hub.Record
 	claims  int
-	errs    []string
+	// assigned is what came to Assigned.
+	assigned []assignment
+	errs     []string
 	// hold blocks Apply of the shards it names until it is closed.
 	hold map[int32]chan struct{}
 }
 
+type assignment struct {
+	generation int32
+	shards     []int32
+}
+
 func newRecorder() *recorder {
 	return &recorder{owned: map[int32]int64{}, next: map[int32]int64{}, records: map[hub.Stream][]hub.Record{}}
+}
+
+func (r *recorder) Assigned(generation int32, shards []int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.assigned) > 0 && generation <= r.assigned[len(r.assigned)-1].generation {
+		r.errs = append(r.errs, fmt.Sprint("an old generation: ", generation))
+	}
+	r.assigned = append(r.assigned, assignment{generation, shards})
 }
 
 func (r *recorder) Own(_ context.Context, shard, _ int32, from, _ int64) error {
