@@ -24,7 +24,7 @@ func ClickHouseCurrent(ctx context.Context, dir string, log *slog.Logger) (*Clic
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
+	ports, err := freePorts(loopback, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +32,7 @@ func ClickHouseCurrent(ctx context.Context, dir string, log *slog.Logger) (*Clic
 		name:   "ClickHouse 26.9",
 		scheme: "http",
 		dir:    dir,
+		host:   loopback,
 		port:   ports[0],
 		path:   python,
 		args:   []string{program, "--port", strconv.Itoa(ports[0]), "--dir", filepath.Join(dir, "data")},

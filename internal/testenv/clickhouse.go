@@ -25,7 +25,7 @@ const (
 	clickHouseLog      = "clickhouse.log"
 )
 
-// ClickHouseServer is a ClickHouse of one node on the loopback address, with an
+// ClickHouseServer is a ClickHouse of one node, on the loopback address if no other was asked for, with an
 // empty database "bongsu" and a default user without a password. It dies with
 // the process that started it. Its methods are not safe for use by several
 // goroutines at once.
@@ -33,6 +33,7 @@ type ClickHouseServer struct {
 	name   string // for people
 	scheme string // of the DSN: the protocol that it speaks
 	dir    string
+	host   string
 	port   int
 	path   string // of the program
 	args   []string
@@ -40,7 +41,7 @@ type ClickHouseServer struct {
 	log    *slog.Logger
 
 	process *os.Process
-	exited  chan struct{}
+	exited  <-chan struct{}
 }
 
 // DSN returns the data source name for clickhouse-go, with the database and
@@ -48,7 +49,7 @@ type ClickHouseServer struct {
 func (c *ClickHouseServer) DSN() string { return c.dsn(clickHouseDatabase) }
 
 func (c *ClickHouseServer) dsn(database string) string {
-	return fmt.Sprintf("%s://127.0.0.1:%d/%s", c.scheme, c.port, database)
+	return fmt.Sprintf("%s://%s:%d/%s", c.scheme, c.host, c.port, database)
 }
 
 // Start starts the server again on the same port and data, after Stop or Kill,
@@ -64,12 +65,9 @@ func (c *ClickHouseServer) Start(ctx context.Context) error {
 	server := exec.CommandContext(context.WithoutCancel(ctx), c.path, c.args...)
 	server.Env = append(os.Environ(), c.env...)
 	server.Stdout, server.Stderr = logFile, logFile
-	started, exited := make(chan error, 1), make(chan struct{})
-	go runWithParent(server, started, func() {
-		_ = logFile.Close()
-		close(exited)
-	})
-	if err := <-started; err != nil {
+	exited, err := StartChild(server)
+	_ = logFile.Close() // the server has its own
+	if err != nil {
 		return fmt.Errorf("start %s: %w", c.name, err)
 	}
 	c.process, c.exited = server.Process, exited

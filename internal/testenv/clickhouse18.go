@@ -19,6 +19,12 @@ import (
 // driver alone, and IN takes a clickhouse.GroupSet, not a slice. It needs Linux and,
 // the first time, Debian's apt.
 func ClickHouse18(ctx context.Context, dir string, log *slog.Logger) (*ClickHouseServer, error) {
+	return ClickHouse18On(ctx, loopback, dir, log)
+}
+
+// ClickHouse18On is ClickHouse18 on another address of this machine, for clients
+// that cannot reach the loopback address. It lets in everybody who reaches it.
+func ClickHouse18On(ctx context.Context, host, dir string, log *slog.Logger) (*ClickHouseServer, error) {
 	root, err := runInstaller(ctx, "install-clickhouse18.sh")
 	if err != nil {
 		return nil, err
@@ -27,11 +33,11 @@ func ClickHouse18(ctx context.Context, dir string, log *slog.Logger) (*ClickHous
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
+	ports, err := freePorts(host, 1)
 	if err != nil {
 		return nil, err
 	}
-	settings, err := writeClickHouse18(dir, ports[0])
+	settings, err := writeClickHouse18(dir, host, ports[0])
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +45,7 @@ func ClickHouse18(ctx context.Context, dir string, log *slog.Logger) (*ClickHous
 		name:   "ClickHouse 18.16",
 		scheme: "clickhouse",
 		dir:    dir,
+		host:   host,
 		port:   ports[0],
 		path:   filepath.Join(root, "usr/sbin/clickhouse-server"),
 		args:   []string{"--config-file=" + settings},
@@ -65,7 +72,7 @@ func libraryPath(root string) (string, error) {
 }
 
 // writeClickHouse18 writes the settings into dir and returns their file.
-func writeClickHouse18(dir string, port int) (string, error) {
+func writeClickHouse18(dir, host string, port int) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -76,17 +83,17 @@ func writeClickHouse18(dir string, port int) (string, error) {
 	}
 	server := fmt.Sprintf(`<yandex>
   <logger><level>warning</level><console>1</console></logger>
-  <listen_host>127.0.0.1</listen_host>
+  <listen_host>%s</listen_host>
   <tcp_port>%d</tcp_port>
-  <path>%s/</path>
-  <tmp_path>%[2]s/tmp/</tmp_path>
-  <user_files_path>%[2]s/user_files/</user_files_path>
+  <path>%[3]s/</path>
+  <tmp_path>%[3]s/tmp/</tmp_path>
+  <user_files_path>%[3]s/user_files/</user_files_path>
   <mark_cache_size>67108864</mark_cache_size>
   <users_config>users.xml</users_config>
   <default_profile>default</default_profile>
   <default_database>default</default_database>
 </yandex>
-`, port, data)
+`, host, port, data)
 	const users = `<yandex>
   <profiles>
     <default>
@@ -98,7 +105,7 @@ func writeClickHouse18(dir string, port int) (string, error) {
   <users>
     <default>
       <password></password>
-      <networks><ip>127.0.0.1</ip></networks>
+      <networks><ip>::/0</ip></networks>
       <profile>default</profile>
       <quota>default</quota>
     </default>

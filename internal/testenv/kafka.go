@@ -32,27 +32,33 @@ const (
 // without delay. It dies with the process that started it. Its methods are not
 // safe for use by several goroutines at once.
 type KafkaServer struct {
-	dir, libs        string
+	dir, libs, host  string
 	port, controller int
 	log              *slog.Logger
 
 	process *os.Process
-	exited  chan struct{}
+	exited  <-chan struct{}
 }
 
 // Kafka installs Apache Kafka if need be, starts it with its data and its log
 // file, kafka.log, in dir, and returns when it takes requests, which is some
 // seconds later. It needs a Java runtime and, the first time, mvn.
 func Kafka(ctx context.Context, dir string, log *slog.Logger) (*KafkaServer, error) {
+	return KafkaOn(ctx, loopback, dir, log)
+}
+
+// KafkaOn is Kafka on another address of this machine, for clients that cannot
+// reach the loopback address.
+func KafkaOn(ctx context.Context, host, dir string, log *slog.Logger) (*KafkaServer, error) {
 	libs, err := installKafka(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(host, 2)
 	if err != nil {
 		return nil, err
 	}
-	k := &KafkaServer{dir: dir, libs: libs, port: ports[0], controller: ports[1], log: log}
+	k := &KafkaServer{dir: dir, libs: libs, host: host, port: ports[0], controller: ports[1], log: log}
 	if err := k.format(ctx); err != nil {
 		return nil, err
 	}
@@ -75,11 +81,14 @@ func installKafka(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// freePorts returns ports of the loopback address that nobody listens on now.
-func freePorts(n int) ([]int, error) {
+// loopback is the address that servers listen on if no other is named.
+const loopback = "127.0.0.1"
+
+// freePorts returns ports of the host that nobody listens on now.
+func freePorts(host string, n int) ([]int, error) {
 	ports := make([]int, n)
 	for i := range ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return nil, err
 		}
@@ -93,8 +102,8 @@ func (k *KafkaServer) properties() string {
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+listeners=PLAINTEXT://%[4]s:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+advertised.listeners=PLAINTEXT://%[4]s:%[1]d
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=%[3]s
@@ -107,7 +116,7 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
-`, k.port, k.controller, filepath.Join(k.dir, "data"))
+`, k.port, k.controller, filepath.Join(k.dir, "data"), k.host)
 }
 
 func (k *KafkaServer) format(ctx context.Context) error {
@@ -128,7 +137,7 @@ func (k *KafkaServer) java(ctx context.Context, class string, args ...string) *e
 }
 
 // Addr returns the address for clients. It never changes.
-func (k *KafkaServer) Addr() string { return fmt.Sprintf("127.0.0.1:%d", k.port) }
+func (k *KafkaServer) Addr() string { return fmt.Sprintf("%s:%d", k.host, k.port) }
 
 // Start starts the server again on the same address and data, after Stop or
 // Kill, and returns when it takes requests.
@@ -143,12 +152,9 @@ func (k *KafkaServer) Start(ctx context.Context) error {
 	// Not bound to ctx, which is for the start only.
 	server := k.java(context.WithoutCancel(ctx), "kafka.Kafka", filepath.Join(k.dir, "server.properties"))
 	server.Stdout, server.Stderr = logFile, logFile
-	started, exited := make(chan error, 1), make(chan struct{})
-	go runWithParent(server, started, func() {
-		_ = logFile.Close()
-		close(exited)
-	})
-	if err := <-started; err != nil {
+	exited, err := StartChild(server)
+	_ = logFile.Close() // the server has its own
+	if err != nil {
 		return fmt.Errorf("start Kafka: %w", err)
 	}
 	k.process, k.exited = server.Process, exited
@@ -157,20 +163,6 @@ func (k *KafkaServer) Start(ctx context.Context) error {
 		return errors.Join(err, k.Kill())
 	}
 	return nil
-}
-
-// runWithParent runs a command that the kernel kills when this process ends.
-func runWithParent(command *exec.Cmd, started chan<- error, ended func()) {
-	// The kernel watches the thread that started the process, so it must stay.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	dieWithParent(command)
-	err := command.Start()
-	started <- err
-	if err == nil {
-		_ = command.Wait()
-	}
-	ended()
 }
 
 // wait waits until the server takes requests.

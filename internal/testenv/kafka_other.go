@@ -1,8 +1,0 @@
-//go:build !linux
-
-package testenv
-
-import "os/exec"
-
-// dieWithParent does nothing where the kernel offers nothing: Stop ends the command.
-func dieWithParent(*exec.Cmd) {}
