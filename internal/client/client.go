@@ -23,6 +23,9 @@ type Client struct {
 	pending map[uint64]chan *message // calls that wait for an answer
 	first   *Session                 // what Dial got, until Run has told it
 
+	// nodes is used by the goroutine that connects alone.
+	nodes *nodes
+
 	// cursor is written under mu by the goroutine that connects and reads, which
 	// itself reads it without.
 	cursor map[hub.Stream]*place
@@ -44,15 +47,17 @@ type link interface {
 	close(polite bool)
 }
 
-// Dial connects and returns a client whose session has begun; Run then delivers
-// what the hub pushes. The error is that of this one try: a *Closed or an
-// *Error where the hub refused, hub.ErrInvalid for bad options.
+// Dial connects to Options.URL and returns a client whose session has begun; Run
+// then delivers what the hub pushes. The error is that of this one try: a *Closed
+// or an *Error where the hub refused, hub.ErrInvalid for bad options.
 func Dial(ctx context.Context, opts Options) (*Client, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: opts, cursor: make(map[hub.Stream]*place, len(opts.Cursor))}
+	c := &Client{
+		opts: opts, cursor: make(map[hub.Stream]*place, len(opts.Cursor)), nodes: newNodes(opts.URL, opts.SSE),
+	}
 	for stream, seq := range opts.Cursor {
 		c.cursor[stream] = &place{stream, seq}
 	}
@@ -66,8 +71,9 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 }
 
 // Run delivers to h until ctx ends, Close is called or the hub says not to come
-// back, and reconnects in between. It returns the cause of ctx's end, ErrClosed, or
-// the *Closed or *Error that ended it. The first call of h is State.
+// back, and reconnects in between: where a node has failed to the others that it
+// has named. It returns the cause of ctx's end, ErrClosed, or the *Closed or *Error
+// that ended it. The first call of h is State.
 func (c *Client) Run(ctx context.Context, h Handler) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -85,8 +91,12 @@ func (c *Client) Run(ctx context.Context, h Handler) error {
 		}
 		if lasted > c.opts.Backoff.Min {
 			attempt = 0
+			c.nodes.lasted()
 		}
 		pause := c.opts.Backoff.pause(attempt)
+		if c.nodes.leave(err) {
+			pause = c.opts.Backoff.pause(0)
+		}
 		h.State(State{Err: err, Retry: pause})
 		sleep(ctx, pause)
 		session = nil
@@ -131,18 +141,19 @@ func (c *Client) connect(ctx context.Context) (*Session, error) {
 	defer cancel()
 	token, err := c.opts.Token(trying)
 	if err != nil {
-		return nil, fmt.Errorf("client: no token: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNoToken, err)
 	}
 	open := openSocket
 	if c.opts.SSE {
 		open = openEvents
 	}
-	l, session, err := open(trying, c, token)
+	l, session, err := open(trying, c, c.nodes.current, token)
 	if err != nil {
-		c.opts.Log.Debug("cannot connect", "err", err)
+		c.opts.Log.Debug("cannot connect", "url", c.nodes.current, "err", err)
 		return nil, err
 	}
-	c.opts.Log.Debug("connected", "session", session.ID, "node", session.Node)
+	c.opts.Log.Debug("connected", "url", c.nodes.current, "session", session.ID, "node", session.Node)
+	c.nodes.learn(session.Nodes)
 	return session, c.adopt(ctx, l, session)
 }
 
@@ -257,4 +268,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-var errNoCalls = errors.New("client: calls need a WebSocket; this client follows over SSE")
+var (
+	errNoCalls = errors.New("client: calls need a WebSocket; this client follows over SSE")
+	errNoToken = errors.New("client: no token")
+)

@@ -33,14 +33,14 @@ type event struct {
 	data []byte
 }
 
-// openEvents asks for the stream of events and reads its "connect".
-func openEvents(ctx context.Context, c *Client, token string) (link, *Session, error) {
+// openEvents asks the hub at address for the stream of events and reads its "connect".
+func openEvents(ctx context.Context, c *Client, address, token string) (link, *Session, error) {
 	// The request lives as long as the link: ctx guards only the opening.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
 	defer stop()
 	e := &events{limit: c.opts.MaxMessage, end: end}
-	body, err := e.request(life, c, token)
+	body, err := e.request(life, c, address, token)
 	if err != nil {
 		end()
 		return nil, nil, err
@@ -54,8 +54,8 @@ func openEvents(ctx context.Context, c *Client, token string) (link, *Session, e
 	return e, session, nil
 }
 
-func (e *events) request(life context.Context, c *Client, token string) (io.Reader, error) {
-	request, err := http.NewRequestWithContext(life, http.MethodGet, c.opts.URL, nil)
+func (e *events) request(life context.Context, c *Client, address, token string) (io.Reader, error) {
+	request, err := http.NewRequestWithContext(life, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, hub.Invalidf("client: %v", err)
 	}

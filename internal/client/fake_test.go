@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -97,11 +98,15 @@ func (p *peer) send(format string, args ...any) {
 	_ = p.conn.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, format, args...)) // the client may have left
 }
 
-// accept answers the connect call: mall:1 stands at head.
-func (p *peer) accept(head uint64) {
+// accept answers the connect call: mall:1 stands at head, and these are the nodes.
+func (p *peer) accept(head uint64, nodes ...string) {
+	named := ""
+	if len(nodes) > 0 {
+		named = `,"nodes":["` + strings.Join(nodes, `","`) + `"]`
+	}
 	p.send(`{"jsonrpc":"2.0","id":%d,"result":{"session":"s1","node":"n1","heartbeatMs":25000,`+
 		`"me":{"admin":"7","name":"Kim","malls":["1"],"partners":[]},`+
-		`"streams":[{"stream":"mall:1","head":%d,"read":1,"unread":2}],"unread":{"total":2,"version":17}}}`, p.id, head)
+		`"streams":[{"stream":"mall:1","head":%d,"read":1,"unread":2}],"unread":{"total":2,"version":17}%s}}`, p.id, head, named)
 }
 
 func (p *peer) entry(stream string, seq uint64) {

@@ -16,7 +16,8 @@ import (
 // Options say where a Client connects and how. Only URL and Token are required.
 type Options struct {
 	// URL is the hub's address with the scheme http, https, ws or wss. Without a
-	// path the client adds its transport's: /ws, or /notifications for SSE.
+	// path the client adds its transport's: /ws, or /notifications for SSE. The
+	// client goes to other addresses only if a hub named them in its answer to connect.
 	URL string
 	// Token returns the JWT to present. It is asked at every connect, so that an
 	// expired token is replaced by a fresh one; it may block until ctx ends.
@@ -55,7 +56,8 @@ type Options struct {
 
 // Backoff is a growing pause: Min, 2×Min, 4×Min … up to Max, of which a random half is
 // taken off, so that clients cut off together do not come back together. It starts
-// again at Min once a connection has lasted longer than Min.
+// again at Min once a connection has lasted longer than Min. The first try at a node
+// that has not failed yet comes after such a pause of Min.
 type Backoff struct {
 	// Min and Max bound the pause; 1 s and 30 s by default.
 	Min, Max time.Duration

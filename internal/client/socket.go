@@ -36,8 +36,8 @@ type socket struct {
 	writing  sync.Mutex // one writer at a time
 }
 
-// openSocket shakes hands and makes the connect call.
-func openSocket(ctx context.Context, c *Client, token string) (link, *Session, error) {
+// openSocket shakes hands with the hub at address and makes the connect call.
+func openSocket(ctx context.Context, c *Client, address, token string) (link, *Session, error) {
 	dialer := websocket.Dialer{
 		NetDialContext:   c.opts.Dial,
 		Proxy:            http.ProxyFromEnvironment,
@@ -48,7 +48,7 @@ func openSocket(ctx context.Context, c *Client, token string) (link, *Session, e
 		WriteBufferPool:  &c.opts.Pool.writes,
 		Subprotocols:     []string{Subprotocol},
 	}
-	conn, response, err := dialer.DialContext(ctx, c.opts.URL, c.opts.Header)
+	conn, response, err := dialer.DialContext(ctx, address, c.opts.Header)
 	if err != nil {
 		return nil, nil, refused(err, response)
 	}

@@ -28,6 +28,9 @@ type Session struct {
 	// ID names the session, Node the hub's node that holds it.
 	ID   string `json:"session"`
 	Node string `json:"node"`
+	// Nodes are where the nodes of the hub can be reached, as http or https
+	// addresses, that of Node first; empty where the hub does not tell.
+	Nodes []string `json:"nodes,omitempty"`
 	// HeartbeatMs is how often, in milliseconds, the hub sends something.
 	HeartbeatMs int64 `json:"heartbeatMs"`
 	// Me is who the token says the person is.
