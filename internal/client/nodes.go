@@ -18,6 +18,7 @@ type nodes struct {
 	home    string
 	sse     bool
 	named   []string // in the hub's order: the connected node first
+	namedAt string   // where they were named
 	isNode  bool     // home was named once: it is a node, not a balancer before them
 	current string
 	failed  map[string]bool // since the last connection that lasted
@@ -32,7 +33,7 @@ func newNodes(home string, sse bool) *nodes {
 // is left out, and so is one without TLS if the present connection has it: a token
 // must not go out in clear because a hub is badly configured.
 func (n *nodes) learn(urls []string) {
-	n.named = nil
+	n.named, n.namedAt = nil, n.current
 	for _, raw := range urls {
 		if len(n.named) == maxNodes {
 			return
@@ -66,8 +67,8 @@ func (n *nodes) leave(err error) bool {
 		return false
 	}
 	n.failed[n.current] = true
-	if len(n.named) > 0 && n.current == n.home {
-		n.failed[n.named[0]] = true // the node behind the home's address, under its own
+	if len(n.named) > 0 && n.current == n.namedAt {
+		n.failed[n.named[0]] = true // behind a balancer, under its own address too
 	}
 	if next := n.untried(); next != "" {
 		n.current = next
