@@ -10,13 +10,15 @@ import (
 // another part until ctx ends; errors wrap the ones in hub. Rights are the
 // gateway's to check before it calls.
 type Core interface {
-	// Follow makes this node a follower of the stream and returns where the
-	// stream stands. From that head on every entry is given to the node's Sink,
-	// in order, perhaps before Follow has returned. Following again is harmless
-	// and returns the head as it is then.
+	// Follow makes this node a follower of the stream, wherever its owner is, and
+	// returns where the stream stands. From that head on every entry is given to
+	// the Gateway, in order, perhaps before Follow has returned, until the Gateway
+	// is told that the stream is lost. Following again is harmless and returns
+	// the head as it is then. Thousands of these calls may run at once.
 	Follow(ctx context.Context, stream hub.Stream) (hub.Head, error)
 
-	// Unfollow ends that. Entries on their way may still reach the Sink.
+	// Unfollow ends that, without waiting: a Follow that is called after it comes
+	// after it. Entries on their way may still reach the Gateway.
 	Unfollow(stream hub.Stream)
 
 	// Heads returns where the streams stand, in their order, following none.
@@ -39,24 +41,6 @@ type Core interface {
 	// Mark journals read marks of a person and returns the marks of the named
 	// streams as they are after it. A mark never goes back.
 	Mark(ctx context.Context, admin string, marks map[hub.Stream]uint64) (map[hub.Stream]uint64, error)
-}
-
-// Sink receives what this node follows. Its methods are called by stream actors
-// and never block; for one stream they are called in order, one at a time.
-type Sink interface {
-	// Deliver gives newly applied entries of one stream, ascending and gapless.
-	Deliver(stream hub.Stream, entries []*hub.Entry)
-
-	// Marked gives read marks of a person that have grown. It is called for each
-	// person whose own stream is followed.
-	Marked(admin string, marks map[hub.Stream]uint64)
-
-	// Retained says that a followed stream's floor has moved up.
-	Retained(stream hub.Stream, floor uint64)
-
-	// Lost says that the owner of a followed stream has let it go: follow it
-	// again, and fetch what came in between.
-	Lost(stream hub.Stream)
 }
 
 // Journal appends records to the journal. Append returns when all in-sync

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
 )
 
@@ -14,30 +15,25 @@ import (
 const fewSubs = 4
 
 // feed is this node's subscription to one stream, shared by all its sessions
-// that follow the stream. Locks are taken in the order feed, session, queue.
+// that follow the stream. Package catchup decides, the feed tells sessions and
+// the tender. Locks are taken in the order feed, session, queue.
 type feed struct {
 	stream hub.Stream
 	queue  *readyQueue
 	tender *tender
-	window atomic.Pointer[window]
+	// window and sure are those of state, for readers without the lock.
+	window atomic.Pointer[catchup.Window]
+	sure   atomic.Bool
 
-	mu   sync.Mutex
-	subs []*sub
-	// placed says that the window knows where the stream stands.
-	placed bool
-	// followed says that the core gives us the stream's entries. It is false
-	// until the first Follow has answered, and after a hole or a Lost. It changes
-	// under mu.
-	followed atomic.Bool
-	// known is closed when followed becomes true; nil while it is.
+	mu    sync.Mutex
+	state *catchup.Feed
+	subs  []*sub
+	// known is closed when the stream is followed; nil while it is.
 	known chan struct{}
 	// waiting counts those who wait for known.
 	waiting int
 	// tending says that a goroutine is at work to get what the feed needs.
 	tending bool
-	// wanted is the lowest cursor that the window shall reach back to, where
-	// that is before its first entry; otherwise noneWanted.
-	wanted uint64
 	// marks are those that came while somebody waits, for a person's own stream:
 	// a session that is about to join would miss them otherwise.
 	marks map[hub.Stream]uint64
@@ -45,94 +41,102 @@ type feed struct {
 	quietSince time.Time
 }
 
-const noneWanted = ^uint64(0)
-
 func newFeed(stream hub.Stream, queue *readyQueue, tender *tender) *feed {
-	f := &feed{stream: stream, queue: queue, tender: tender, wanted: noneWanted}
+	f := &feed{stream: stream, queue: queue, tender: tender, state: catchup.NewFeed(stream)}
 	f.known = make(chan struct{})
 	f.quietSince = time.Now()
-	f.window.Store(&window{first: 1})
+	f.window.Store(f.state.Window())
 	return f
 }
 
 // head returns where the stream stands, as far as the node knows.
 func (f *feed) head() hub.Head {
 	w := f.window.Load()
-	return hub.Head{Stream: f.stream, Seq: w.head, Floor: w.floor}
+	return hub.Head{Stream: f.stream, Seq: w.Head(), Floor: w.Floor()}
 }
 
-// deliver takes entries that the core pushes. Entries that are here already are
-// dropped; after a hole all are dropped, and the feed follows again and fetches.
+// deliver takes entries that the core pushes.
 func (f *feed) deliver(entries []*hub.Entry) {
-	if len(entries) == 0 {
-		return
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	newest := entries[len(entries)-1].Seq
-	if !f.placed { // the first entries may overtake the answer of the first Follow
-		f.window.Store(f.window.Load().restarted(entries[0].Seq))
-		f.placed = true
-	}
-	w := f.window.Load()
-	if fresh := following(entries, w.last()); len(fresh) > 0 {
-		w = w.appended(framesOf(fresh, time.Now().UnixMilli(), true), f.passed())
-		f.advance(w)
-	}
-	if newest > w.last() {
-		f.hole(w, newest)
-	}
-}
-
-// following returns the entries that follow last without a gap.
-func following(entries []*hub.Entry, last uint64) []*hub.Entry {
-	for len(entries) > 0 && entries[0].Seq <= last {
-		entries = entries[1:]
-	}
-	for i, entry := range entries {
-		if entry.Seq != last+1+uint64(i) {
-			return entries[:i]
-		}
-	}
-	return entries
-}
-
-// hole notes that entries up to seq exist which did not come. f.mu is held.
-func (f *feed) hole(w *window, seq uint64) {
-	next := *w
-	next.head = max(next.head, seq)
-	f.window.Store(&next)
-	f.forsake()
-	f.tend()
+	f.state.Deliver(entries, time.Now().UnixMilli(), f.passed())
+	f.show()
 }
 
 // lose notes that the stream's owner has let the stream go.
 func (f *feed) lose() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forsake()
+	f.state.Lose()
+	f.show()
+}
+
+// doubt asks where the stream stands: a client knows more than the node.
+func (f *feed) doubt() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state.Doubt()
+	f.show()
+}
+
+// show lets everybody see what the state has become: sessions that are behind it
+// are readied, and what the feed needs is seen to. f.mu is held.
+func (f *feed) show() {
+	w, before := f.state.Window(), f.window.Load()
+	if w != before {
+		f.window.Store(w)
+		if w.Offers(before) {
+			f.rouse()
+		}
+	}
+	if sure := f.state.Sure(); sure != f.sure.Load() {
+		f.sure.Store(sure)
+	}
+	switch followed := f.state.Followed(); {
+	case followed && f.known != nil:
+		close(f.known)
+		f.known = nil
+	case !followed && f.known == nil:
+		f.known = make(chan struct{})
+	}
 	f.tend()
 }
 
-// forsake marks the feed as not followed. f.mu is held.
-func (f *feed) forsake() {
-	if f.followed.Swap(false) {
-		f.known = make(chan struct{})
+// rouse readies every session that is behind the window. f.mu is held.
+func (f *feed) rouse() {
+	var ready chain
+	for _, sub := range f.subs {
+		if sub.session.entriesCame(sub) {
+			ready.add(sub.session)
+			if ready.count == readyBatch {
+				f.queue.push(&ready)
+			}
+		}
 	}
+	f.queue.push(&ready)
+}
+
+// passed returns the seq up to which no subscriber needs entries any more,
+// where that is quick to tell, else 0. f.mu is held.
+func (f *feed) passed() uint64 {
+	if len(f.subs) > fewSubs || len(f.subs) == 0 {
+		return 0
+	}
+	least := ^uint64(0)
+	for _, sub := range f.subs {
+		least = min(least, sub.cursor.Load())
+	}
+	return least
 }
 
 // retain notes that retention has let entries up to floor go.
 func (f *feed) retain(floor uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w := f.window.Load()
-	if floor <= w.floor {
+	if !f.state.Retain(floor) {
 		return
 	}
-	next := *w
-	next.floor = floor
-	next.cut = max(next.cut, floor)
-	f.window.Store(&next)
+	f.show()
 	for _, sub := range f.subs {
 		sub.session.floorMoved(sub, floor)
 	}
@@ -158,38 +162,6 @@ func (f *feed) markUp(marks map[hub.Stream]uint64) {
 		}
 	}
 	f.queue.push(&ready)
-}
-
-// advance publishes a window with newer entries and readies every session that
-// is behind it. f.mu is held.
-func (f *feed) advance(w *window) {
-	f.window.Store(w)
-	var ready chain
-	for _, sub := range f.subs {
-		if sub.session.entriesCame(sub) {
-			ready.add(sub.session)
-			if ready.count == readyBatch {
-				f.queue.push(&ready)
-			}
-		}
-	}
-	f.queue.push(&ready)
-}
-
-// passed returns the seq up to which no subscriber needs entries any more,
-// where that is quick to tell, else 0. f.mu is held.
-func (f *feed) passed() uint64 {
-	if len(f.subs) > fewSubs {
-		return 0
-	}
-	least := ^uint64(0)
-	for _, sub := range f.subs {
-		least = min(least, sub.cursor.Load())
-	}
-	if len(f.subs) == 0 {
-		return 0
-	}
-	return least
 }
 
 // join adds a subscriber unless most are here already. f.mu is held.
@@ -227,8 +199,7 @@ func (f *feed) leave(sub *sub) {
 func (f *feed) want(sub *sub) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	cursor, w := sub.cursor.Load(), f.window.Load()
-	if w.holds(cursor) || cursor < w.cut {
+	if f.state.Want(sub.cursor.Load()) {
 		var ready chain
 		if sub.session.entriesCame(sub) {
 			ready.add(sub.session)
@@ -236,21 +207,16 @@ func (f *feed) want(sub *sub) {
 		f.queue.push(&ready)
 		return
 	}
-	if cursor+1 < w.first {
-		f.wanted = min(f.wanted, cursor)
-	}
 	f.tend()
 }
 
 // age lets entries go that came before a moment.
 func (f *feed) age(before int64) {
-	w := f.window.Load()
-	if len(w.frames) == 0 || w.frames[0].stamp >= before {
+	if !f.window.Load().HasBefore(before) {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.wanted == noneWanted {
-		f.window.Store(f.window.Load().aged(before))
-	}
+	f.state.Age(before)
+	f.window.Store(f.state.Window())
 }

@@ -79,9 +79,9 @@ func (f *feed) release() {
 // entries. The error wraps hub.ErrUnavailable.
 func (f *feed) await(ctx context.Context) (hub.Head, error) {
 	f.mu.Lock()
-	followed, known := f.followed.Load(), f.known
+	known := f.known
 	f.mu.Unlock()
-	if !followed {
+	if known != nil {
 		select {
 		case <-known:
 		case <-ctx.Done():

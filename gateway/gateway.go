@@ -16,8 +16,8 @@ import (
 // joinsAtOnce is how many read marks are asked for at the same time.
 const joinsAtOnce = 512
 
-// Gateway holds the sessions of one node and gives them what the core pushes. It
-// is the core's Sink. Create it with New, give it the core with Start, then
+// Gateway holds the sessions of one node and gives them what the core pushes: it
+// is the core's hub.Follower. Create it with New, give it the core with Start, then
 // accept connections; end with Drain and Close.
 type Gateway struct {
 	options Options
@@ -198,28 +198,30 @@ func (g *Gateway) list() []*Session {
 	return append([]*Session(nil), g.sessions...)
 }
 
-// Deliver implements Sink.
+var _ hub.Follower = (*Gateway)(nil)
+
+// Deliver implements hub.Follower.
 func (g *Gateway) Deliver(stream hub.Stream, entries []*hub.Entry) {
 	if f := g.feeds.find(stream); f != nil {
 		f.deliver(entries)
 	}
 }
 
-// Marked implements Sink.
+// Marked implements hub.Follower.
 func (g *Gateway) Marked(admin string, marks map[hub.Stream]uint64) {
 	if f := g.feeds.find(hub.AdminStream(admin)); f != nil {
 		f.markUp(marks)
 	}
 }
 
-// Retained implements Sink.
+// Retained implements hub.Follower.
 func (g *Gateway) Retained(stream hub.Stream, floor uint64) {
 	if f := g.feeds.find(stream); f != nil {
 		f.retain(floor)
 	}
 }
 
-// Lost implements Sink.
+// Lost implements hub.Follower.
 func (g *Gateway) Lost(stream hub.Stream) {
 	if f := g.feeds.find(stream); f != nil {
 		f.lose()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
 )
 
@@ -17,8 +19,11 @@ var ErrTooManySessions = errors.New("too many sessions")
 
 // Welcome is what a client is told when its session opens, or its rights change.
 type Welcome struct {
-	Session     string          `json:"session"`
-	Node        string          `json:"node"`
+	Session string `json:"session"`
+	Node    string `json:"node"`
+	// Nodes are the URLs of all nodes that clients may connect to, this node's
+	// first. There are none where nodes have not been given any.
+	Nodes       []string        `json:"nodes,omitempty"`
 	HeartbeatMs int64           `json:"heartbeatMs"`
 	Me          Me              `json:"me"`
 	Streams     []StreamWelcome `json:"streams"`
@@ -171,8 +176,8 @@ func (s *Session) Open(t *Ticket, cursor hub.Cursor, reply Reply) error {
 		s.gateway.queue.pushOne(s)
 	}
 	for _, sub := range fresh {
-		if sub.cursor.Load() > sub.feed.window.Load().head {
-			sub.feed.lose() // the client knows more: ask where the stream stands
+		if sub.cursor.Load() > sub.feed.window.Load().Head() {
+			sub.feed.doubt()
 		}
 	}
 	return nil
@@ -197,7 +202,7 @@ func (s *Session) seats(t *Ticket) (subs, fresh []*sub) {
 	for _, sub := range fresh {
 		if f := sub.feed; f != t.own {
 			f.mu.Lock()
-			f.join(sub, int(noneWanted>>1))
+			f.join(sub, math.MaxInt)
 			f.mu.Unlock()
 		}
 	}
@@ -240,7 +245,7 @@ func (s *Session) admit(t *Ticket, subs, fresh []*sub, cursor hub.Cursor, reply 
 	}
 	for _, sub := range fresh {
 		sub.live = true
-		if sub.cursor.Load() < sub.feed.window.Load().head {
+		if sub.cursor.Load() < sub.feed.window.Load().Head() {
 			s.gateway.metrics.catchups.Inc()
 			s.enlist(sub)
 		}
@@ -252,18 +257,19 @@ func (s *Session) admit(t *Ticket, subs, fresh []*sub, cursor hub.Cursor, reply 
 // be told of. s.mu is held.
 func (s *Session) place(fresh []*sub, cursor hub.Cursor) (gaps []gap) {
 	for _, sub := range fresh {
-		head := sub.feed.window.Load().head
+		at := sub.feed.window.Load()
 		seq, named := cursor[sub.feed.stream]
-		switch {
-		case !named:
-			seq = head
-		case seq > head:
-			s.ahead = true // perhaps we are late: it is judged later
-		case head-seq > uint64(s.gateway.options.CatchUp):
-			gaps = append(gaps, gap{sub.feed.stream, seq + 1, head, gapBehind})
-			seq = head
+		if !named {
+			seq = at.Head()
 		}
-		sub.cursor.Store(seq)
+		place, how := at.Begin(seq, uint64(s.gateway.options.CatchUp))
+		switch how {
+		case catchup.Ahead:
+			s.ahead = true // perhaps we are late: it is judged later
+		case catchup.Behind:
+			gaps = append(gaps, gap{sub.feed.stream, seq + 1, place, gapBehind})
+		}
+		sub.cursor.Store(place)
 	}
 	return gaps
 }
@@ -273,19 +279,20 @@ func (s *Session) welcome() Welcome {
 	w := Welcome{
 		Session:     s.ID(),
 		Node:        s.gateway.options.Node,
+		Nodes:       s.gateway.options.Nodes(),
 		HeartbeatMs: s.gateway.options.Heartbeat.Milliseconds(),
 		Me:          new(Inbox).Me(s.principal),
 		Streams:     make([]StreamWelcome, 0, len(s.subs)),
 	}
 	for _, sub := range s.subs {
 		at := sub.feed.window.Load()
-		read := max(sub.mark, at.floor)
-		one := StreamWelcome{Stream: sub.feed.stream, Head: at.head, Read: read}
-		if at.head > read {
-			one.Unread = at.head - read
+		read := max(sub.mark, at.Floor())
+		one := StreamWelcome{Stream: sub.feed.stream, Head: at.Head(), Read: read}
+		if at.Head() > read {
+			one.Unread = at.Head() - read
 		}
 		w.Unread.Total += one.Unread
-		w.Unread.Version += at.head + read
+		w.Unread.Version += at.Head() + read
 		w.Streams = append(w.Streams, one)
 	}
 	s.version = w.Unread.Version

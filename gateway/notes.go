@@ -43,19 +43,19 @@ func (s *Session) appendUnread(dst []byte) ([]byte, uint64) {
 	empty := len(dst)
 	for _, sub := range s.subs {
 		w := sub.feed.window.Load()
-		read := max(sub.mark, w.floor)
-		version += w.head + read
-		if w.head <= read {
+		read := max(sub.mark, w.Floor())
+		version += w.Head() + read
+		if w.Head() <= read {
 			continue
 		}
-		total += w.head - read
+		total += w.Head() - read
 		if len(dst) > empty {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, '"')
 		dst = append(dst, sub.feed.stream...)
 		dst = append(dst, `":`...)
-		dst = strconv.AppendUint(dst, w.head-read, 10)
+		dst = strconv.AppendUint(dst, w.Head()-read, 10)
 	}
 	dst = append(dst, `},"total":`...)
 	dst = strconv.AppendUint(dst, total, 10)

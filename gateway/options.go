@@ -25,6 +25,10 @@ type Options struct {
 	Auth Authenticator
 	// Node is this node's name, told to clients.
 	Node string
+	// Nodes returns the URLs at which clients reach the cluster's nodes, this
+	// node's first, told to clients too. It is called often and does not block;
+	// its answer is only read. nil tells none.
+	Nodes func() []string
 	// Log gets what operators need to know; nil logs nothing.
 	Log *slog.Logger
 	// Metrics is where the gateway's metrics are registered; nil registers none.
@@ -66,6 +70,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Nodes == nil {
+		o.Nodes = func() []string { return nil }
 	}
 	o.Heartbeat = cmp.Or(o.Heartbeat, 25*time.Second)
 	o.ConnectWithin = cmp.Or(o.ConnectWithin, 10*time.Second)

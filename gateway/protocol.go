@@ -1,10 +1,6 @@
 package gateway
 
-import (
-	"sync/atomic"
-
-	"bongsu/internal/hub"
-)
+import "bongsu/gateway/catchup"
 
 // Protocol turns what a session is told into the bytes of one transport. Its
 // methods are called with the session locked, by one goroutine at a time for
@@ -31,7 +27,7 @@ type CursorText interface {
 }
 
 // Form is a way to write an entry that sessions share.
-type Form uint8
+type Form = catchup.Form
 
 // The shared forms, one for each protocol whose sessions all get the same bytes.
 const (
@@ -39,33 +35,7 @@ const (
 	FormSocket Form = iota
 	// FormEvent is the data lines of a server-sent event.
 	FormEvent
-	forms
 )
 
 // Frame is an entry on its way to sessions, with the bytes it is written as.
-// Frames are shared between goroutines.
-type Frame struct {
-	// Entry is what the frame carries.
-	Entry *hub.Entry
-
-	stamp   int64 // when the node got it, Unix milliseconds
-	pushed  bool  // by the core, as against fetched for those who missed it
-	encoded [forms]atomic.Pointer[[]byte]
-}
-
-// Encoded returns the bytes of the form, made with encode when they are first
-// asked for and shared from then on: nobody writes to them.
-func (f *Frame) Encoded(form Form, encode func(*hub.Entry) []byte) []byte {
-	slot := &f.encoded[form]
-	if bytes := slot.Load(); bytes != nil {
-		return *bytes
-	}
-	bytes := encode(f.Entry)
-	if !slot.CompareAndSwap(nil, &bytes) {
-		return *slot.Load()
-	}
-	return bytes
-}
-
-// size returns about how many bytes of memory the frame holds.
-func (f *Frame) size() int { return 2*f.Entry.Size() + 128 }
+type Frame = catchup.Frame

@@ -241,7 +241,7 @@ func (s *Session) enlist(sub *sub) {
 func (s *Session) entriesCame(sub *sub) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !sub.live || s.closing != 0 || sub.cursor.Load() >= sub.feed.window.Load().head {
+	if !sub.live || s.closing != 0 || sub.cursor.Load() >= sub.feed.window.Load().Head() {
 		return false
 	}
 	s.enlist(sub)
@@ -270,6 +270,24 @@ func (s *Session) floorMoved(sub *sub, floor uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recount = s.recount || sub.mark < floor
+}
+
+// heads returns where the session's streams stand.
+func (s *Session) heads() []hub.Head {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heads := make([]hub.Head, len(s.subs))
+	for i, sub := range s.subs {
+		heads[i] = sub.feed.head()
+	}
+	return heads
+}
+
+// judgeLater lets the next sweep look for cursors beyond the head of their stream.
+func (s *Session) judgeLater() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = true
 }
 
 // countable reports whether the counts are to be pushed now: they may have

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -12,6 +11,8 @@ const (
 	sweepEvery = time.Second
 	// feedSweeps is how many of these pass between two looks at the feeds.
 	feedSweeps = 2
+	// windowAge is how long, in milliseconds, an entry stays for sessions to come.
+	windowAge = 5000
 	// sweepChunk is how many sessions are taken from the registry at once.
 	sweepChunk = 512
 )
@@ -53,6 +54,7 @@ func (g *Gateway) checkSessions(now time.Time) {
 			if wake {
 				ready.add(s)
 			}
+			s.doubt()
 			if why != 0 {
 				s.Close(why)
 			}
@@ -102,11 +104,11 @@ func (s *Session) check(ms int64, now time.Time) (why Close, wake bool) {
 func (s *Session) judgeAhead() {
 	s.ahead = false
 	for _, sub := range s.subs {
-		head := sub.feed.window.Load().head
+		head := sub.feed.window.Load().Head()
 		if sub.cursor.Load() <= head {
 			continue
 		}
-		if !sub.feed.followed.Load() {
+		if !sub.feed.sure.Load() {
 			s.ahead = true // nobody knows where the stream stands
 			continue
 		}
@@ -116,20 +118,41 @@ func (s *Session) judgeAhead() {
 	}
 }
 
+// doubt asks anew where the streams stand of which the client has seen more than
+// there is, before it is told so: it may have been another owner who answered.
+func (s *Session) doubt() {
+	s.mu.Lock()
+	var ahead []*feed
+	if s.ahead {
+		for _, sub := range s.subs {
+			if sub.cursor.Load() > sub.feed.window.Load().Head() {
+				ahead = append(ahead, sub.feed)
+			}
+		}
+	}
+	s.mu.Unlock()
+	for _, f := range ahead {
+		f.doubt()
+	}
+}
+
 // Drain closes all sessions with CloseRestarting, spread over window so that
 // their clients do not all reconnect at once, and waits until the last has gone
 // or ctx ends. New connections are refused from the start.
 func (g *Gateway) Drain(ctx context.Context, window time.Duration) error {
-	const step = 50 * time.Millisecond
+	const step = 20 * time.Millisecond
 	g.draining.Store(true)
 	sessions := g.list()
-	steps := max(1, int(window/step))
-	chunk := max(1, (len(sessions)+steps-1)/steps)
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
-	for some := range slices.Chunk(sessions, chunk) {
-		for _, s := range some {
-			s.Close(CloseRestarting)
+	began := time.Now()
+	for closed := 0; closed < len(sessions); {
+		due := len(sessions)
+		if past := time.Since(began) + step; past < window {
+			due = int(int64(due) * int64(past) / int64(window))
+		}
+		for ; closed < due; closed++ {
+			sessions[closed].Close(CloseRestarting)
 		}
 		select {
 		case <-ticker.C:

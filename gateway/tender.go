@@ -8,112 +8,149 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
 )
 
 const (
-	// tenderCalls is how many calls to the core the feeds make at once: enough
-	// that those that wait for an owner who is away do not hold up the others.
-	tenderCalls = 4096
-	// tenderTimeout is how long one of them may take.
-	tenderTimeout = 5 * time.Second
+	// followsAtOnce is how many streams are asked to be followed at the same time:
+	// so many that those whose owner is away do not hold up the others.
+	followsAtOnce = 4096
+	// fetchesAtOnce is how many fetches of entries and marks run at the same time.
+	fetchesAtOnce = 256
+	// leastFollow and mostFollow bound how long a Follow may take: the first try
+	// of many streams at once is short, so that each soon has its turn.
+	leastFollow = 500 * time.Millisecond
+	mostFollow  = 4 * time.Second
+	// fetchTimeout is how long a fetch may take.
+	fetchTimeout = 5 * time.Second
 	// rangePage is the most entries asked for in one call.
 	rangePage = 500
 	// giveUpAfter is how long entries that cannot be fetched hold up those after
 	// them; then sessions are told of a gap and live pushes go on.
 	giveUpAfter = 10 * time.Second
+	// believeAfter is how long an owner that knows less than the node is asked
+	// again, before it is believed that the stream has begun another life.
+	believeAfter = 30 * time.Second
 	// leastPause and mostPause bound the wait before a failed call is made again.
-	leastPause = 50 * time.Millisecond
-	mostPause  = 2 * time.Second
+	leastPause = 10 * time.Millisecond
+	mostPause  = time.Second
 )
 
-var errNotYet = errors.New("the stream's owner does not have the entries yet")
+var (
+	errNotYet    = errors.New("the stream's owner does not have the entries yet")
+	errOvertaken = errors.New("the stream was lost while it was followed")
+)
+
+// staleError says that an owner knows less of its stream than the node.
+type staleError struct{ head hub.Head }
+
+func (e *staleError) Error() string {
+	return fmt.Sprintf("the stream's owner is only at %d", e.head.Seq)
+}
 
 // tender gets for feeds what they need from the core: it follows, and it
 // fetches what is missing before, inside or after their windows. A feed is
 // tended by at most one goroutine, and by none while it needs nothing.
 type tender struct {
-	ctx   context.Context // ends when the gateway closes
-	core  Core
-	log   *slog.Logger
-	calls chan struct{} // limits calls under way
+	ctx     context.Context // ends when the gateway closes
+	core    Core
+	log     *slog.Logger
+	follows chan struct{} // limits the calls under way
+	fetches chan struct{}
 }
 
 func newTender(ctx context.Context, log *slog.Logger) *tender {
-	return &tender{ctx: ctx, log: log, calls: make(chan struct{}, tenderCalls)}
+	return &tender{
+		ctx:     ctx,
+		log:     log,
+		follows: make(chan struct{}, followsAtOnce),
+		fetches: make(chan struct{}, fetchesAtOnce),
+	}
 }
-
-// job is what a feed needs next.
-type job uint8
-
-const (
-	jobNone job = iota
-	jobFollow
-	jobForward  // entries after the window's last
-	jobBackward // entries before the window's first
-)
 
 // need returns what the feed needs next. f.mu is held.
-func (f *feed) need() job {
-	w := f.window.Load()
-	switch {
-	case len(f.subs) == 0 && f.waiting == 0:
-		return jobNone
-	case !f.followed.Load():
-		return jobFollow
-	case w.last() < w.head:
-		return jobForward
-	case f.wanted < w.first-1:
-		return jobBackward
-	}
-	f.wanted = noneWanted
-	return jobNone
-}
+func (f *feed) need() catchup.Task { return f.state.Need(len(f.subs) > 0 || f.waiting > 0) }
 
 // tend sees to it that somebody gets what the feed needs. f.mu is held.
 func (f *feed) tend() {
-	if !f.tending && f.need() != jobNone {
+	if !f.tending && f.need().Job != catchup.None {
 		f.tending = true
 		go f.tender.run(f)
 	}
 }
 
-// next returns what to do next; with jobNone the caller's work is over.
-func (f *feed) next() job {
+// next returns what to do next; with catchup.None the caller's work is over.
+func (f *feed) next() catchup.Task {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	j := f.need()
-	f.tending = j != jobNone
-	return j
+	task := f.need()
+	f.tending = task.Job != catchup.None
+	return task
 }
+
+// trouble is what one goroutine has met while it tends a feed.
+type trouble struct {
+	pause   time.Duration // before the next try
+	follow  time.Duration // how long the next Follow may take
+	failing time.Time     // since when no fetch has succeeded
+	stale   time.Time     // since when every Follow was answered by a stale owner
+}
+
+func newTrouble() trouble { return trouble{pause: leastPause, follow: leastFollow} }
 
 // run works for one feed until it needs nothing more.
 func (t *tender) run(f *feed) {
-	pause := leastPause
-	var failing time.Time // since when no fetch has succeeded
-	for j := f.next(); j != jobNone; j = f.next() {
-		err := t.do(f, j)
+	met := newTrouble()
+	for task := f.next(); task.Job != catchup.None; task = f.next() {
+		err := t.do(f, task, &met)
 		switch {
 		case t.ctx.Err() != nil:
 			f.rest()
 			return
-		case err == nil && j == jobFollow:
+		case err == nil && task.Job == catchup.Follow:
+			met.stale = time.Time{} // entries may still be missing: the pause stays
 			continue
 		case err == nil:
-			pause, failing = leastPause, time.Time{}
-			continue
-		case j != jobFollow && failing.IsZero():
-			failing = time.Now()
-		case j != jobFollow && time.Since(failing) > giveUpAfter:
-			t.log.Warn("gave up fetching entries; clients are told of a gap", "stream", f.stream, "error", err)
-			f.giveUp(j)
-			failing = time.Time{}
+			met = newTrouble()
 			continue
 		}
-		t.log.Debug("stream is not served, trying again", "stream", f.stream, "error", err)
-		t.sleep(pause/2 + rand.N(pause/2))
-		pause = min(2*pause, mostPause)
+		t.log.Debug("stream is not served, trying again", "stream", f.stream, "job", task.Job, "error", err)
+		if t.settle(f, task, &met, err) {
+			continue
+		}
+		t.sleep(met.pause/2 + rand.N(met.pause/2))
+		met.pause = min(2*met.pause, mostPause)
+		met.follow = min(2*met.follow, mostFollow)
 	}
+}
+
+// settle ends what has gone wrong for too long, and reports whether it has.
+func (t *tender) settle(f *feed, task catchup.Task, met *trouble, err error) bool {
+	now := time.Now()
+	var behind *staleError
+	if !errors.As(err, &behind) && task.Job == catchup.Follow {
+		met.stale = time.Time{}
+	}
+	switch {
+	case behind != nil && met.stale.IsZero():
+		met.stale = now
+	case behind != nil && now.Sub(met.stale) > believeAfter:
+		t.log.Error("the stream has lost entries that were pushed; clients begin anew at its head",
+			"stream", f.stream, "head", behind.head.Seq)
+		f.restart(behind.head)
+		met.stale = time.Time{}
+		return true
+	case task.Job == catchup.Follow || task.Job == catchup.Marks:
+	case met.failing.IsZero():
+		met.failing = now
+	case now.Sub(met.failing) > giveUpAfter:
+		t.log.Warn("gave up fetching entries; clients are told of a gap", "stream", f.stream, "error", err)
+		f.giveUp(task)
+		met.failing = time.Time{}
+		return true
+	}
+	return false
 }
 
 func (t *tender) sleep(pause time.Duration) {
@@ -125,162 +162,113 @@ func (t *tender) sleep(pause time.Duration) {
 	}
 }
 
-func (t *tender) do(f *feed, j job) error {
-	switch j {
-	case jobFollow:
-		return t.follow(f)
-	case jobForward:
-		return t.forward(f)
-	default:
-		return t.backward(f)
+func (t *tender) do(f *feed, task catchup.Task, met *trouble) error {
+	places, patience := t.fetches, fetchTimeout
+	if task.Job == catchup.Follow {
+		places, patience = t.follows, met.follow
 	}
-}
-
-// begin waits for leave to call the core.
-func (t *tender) begin() (context.Context, func(), error) {
 	select {
-	case t.calls <- struct{}{}:
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	case <-t.ctx.Done():
-		return nil, nil, t.ctx.Err()
+		return t.ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, tenderTimeout)
-	return ctx, func() { cancel(); <-t.calls }, nil
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	switch task.Job {
+	case catchup.Follow:
+		return t.follow(ctx, f, task)
+	case catchup.Marks:
+		return t.marks(ctx, f, task)
+	default:
+		return t.fetch(ctx, f, task)
+	}
 }
 
-func (t *tender) follow(f *feed) error {
-	ctx, end, err := t.begin()
-	if err != nil {
-		return err
-	}
-	defer end()
+func (t *tender) follow(ctx context.Context, f *feed, task catchup.Task) error {
 	head, err := t.core.Follow(ctx, f.stream)
 	if err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}
-	f.follows(head)
-	return nil
-}
-
-func (t *tender) fetch(f *feed, after, to uint64) ([]*hub.Entry, error) {
-	ctx, end, err := t.begin()
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	entries, err := t.core.Range(ctx, f.stream, after, int(min(to-after, rangePage)))
-	if err != nil {
-		return nil, fmt.Errorf("range: %w", err)
-	}
-	if len(entries) == 0 || entries[0].Seq <= after {
-		return nil, errNotYet
-	}
-	return following(entries, entries[0].Seq-1), nil
-}
-
-// forward closes the hole between the window and the head.
-func (t *tender) forward(f *feed) error {
-	w := f.window.Load()
-	entries, err := t.fetch(f, w.last(), w.head)
-	if err != nil {
-		f.mu.Lock()
-		f.forsake() // its owner may be another by now, and know better
-		f.mu.Unlock()
-		return err
-	}
-	f.append(entries)
-	return nil
-}
-
-// backward extends the window to where sessions resume.
-func (t *tender) backward(f *feed) error {
 	f.mu.Lock()
-	after := f.wanted
-	f.mu.Unlock()
-	var got []*Frame
-	from := after // seq before got
-	for !f.extend(after, from, got) {
-		last := from + uint64(len(got))
-		entries, err := t.fetch(f, last, f.window.Load().first-1)
+	defer f.mu.Unlock()
+	answer := f.state.Follows(task, head)
+	f.show()
+	switch answer {
+	case catchup.Overtaken:
+		return errOvertaken
+	case catchup.Stale:
+		return &staleError{head}
+	}
+	return nil
+}
+
+func (t *tender) fetch(ctx context.Context, f *feed, task catchup.Task) error {
+	entries, err := t.core.Range(ctx, f.stream, task.After, int(min(task.To-task.After, rangePage)))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		err = fmt.Errorf("range: %w", err)
+	} else if !f.state.Fetched(task, entries, time.Now().UnixMilli(), f.passed()) {
+		err = errNotYet
+	}
+	if err != nil {
+		f.state.Failed(task)
+	}
+	f.show()
+	return err
+}
+
+// marks gets the marks of the person whose own stream was lost for a while: some
+// that have grown may not have come.
+func (t *tender) marks(ctx context.Context, f *feed, task catchup.Task) error {
+	if heads := f.sessionHeads(); len(heads) > 0 {
+		marks, err := t.core.Person(ctx, f.stream.Key(), heads)
 		if err != nil {
-			return err
+			return fmt.Errorf("read marks: %w", err)
 		}
-		if entries[0].Seq > last+1 { // retention has taken what came before
-			got, from = nil, entries[0].Seq-1
-		}
-		got = append(got, framesOf(entries, time.Now().UnixMilli(), false)...)
-		if over := len(got) - windowEntries; over > 0 {
-			got, from = got[over:], from+uint64(over)
-		}
+		f.markUp(marks)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state.Marked(task)
 	return nil
 }
 
-// follows notes that the core gives us the stream from head on.
-func (f *feed) follows(head hub.Head) {
+// sessionHeads returns where the streams stand that the feed's sessions follow.
+func (f *feed) sessionHeads() []hub.Head {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w := f.window.Load()
-	if !f.placed {
-		f.placed = true
-		w = w.restarted(head.Seq + 1)
+	var heads []hub.Head
+	seen := map[hub.Stream]bool{}
+	for _, sub := range f.subs {
+		for _, head := range sub.session.heads() {
+			if !seen[head.Stream] {
+				seen[head.Stream] = true
+				heads = append(heads, head)
+			}
+		}
 	}
-	next := *w
-	next.head = max(next.head, head.Seq)
-	next.floor = max(next.floor, head.Floor)
-	next.cut = max(next.cut, head.Floor)
-	if !f.followed.Swap(true) {
-		close(f.known)
-		f.known = nil
-	}
-	f.advance(&next)
-}
-
-// append adds entries fetched after the window's last.
-func (f *feed) append(entries []*hub.Entry) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	w := f.window.Load()
-	if first := entries[0].Seq; first > w.last()+1 { // retention has taken what is between
-		w = w.restarted(first).cutAt(first - 1)
-	}
-	if fresh := following(entries, w.last()); len(fresh) > 0 {
-		f.advance(w.appended(framesOf(fresh, time.Now().UnixMilli(), false), f.passed()))
-	}
-}
-
-// extend puts frames, which begin after from, before the window's, and reports
-// whether they reached it. It was fetched for sessions that stand at wanted.
-func (f *feed) extend(wanted, from uint64, frames []*Frame) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	w := f.window.Load()
-	last := from + uint64(len(frames))
-	if last+1 < w.first {
-		return false
-	}
-	if from+1 < w.first {
-		w = w.extended(frames[:w.first-1-from])
-	}
-	if from > wanted {
-		w = w.cutAt(from)
-	}
-	if f.wanted >= wanted {
-		f.wanted = noneWanted
-	}
-	f.advance(w)
-	return true
+	return heads
 }
 
 // giveUp lets go of what could not be fetched: it becomes a gap.
-func (f *feed) giveUp(j job) {
+func (f *feed) giveUp(task catchup.Task) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w := f.window.Load()
-	if j == jobForward {
-		w = w.restarted(w.head + 1)
+	f.state.GiveUp(task)
+	f.show()
+}
+
+// restart begins another life of the stream, which stands at head.
+func (f *feed) restart(head hub.Head) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state.Restart(head)
+	f.show()
+	for _, sub := range f.subs {
+		sub.session.judgeLater()
 	}
-	f.wanted = noneWanted
-	f.advance(w.cutAt(w.first - 1))
 }
 
 // rest notes that nobody tends the feed any more.

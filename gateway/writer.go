@@ -4,6 +4,8 @@ import (
 	"errors"
 	"syscall"
 	"time"
+
+	"bongsu/gateway/catchup"
 )
 
 // flushBytes is about how much is written to a session before others get their turn.
@@ -154,23 +156,23 @@ func (w *writer) take(s *Session, sub *sub) (done, missing bool) {
 	}
 	at := sub.feed.window.Load()
 	cursor := sub.cursor.Load()
-	for cursor < at.head {
-		switch {
-		case len(w.buf) >= flushBytes:
+	for cursor < at.Head() {
+		if len(w.buf) >= flushBytes {
 			return false, false
-		case at.holds(cursor):
-			frame := at.frames[cursor+1-at.first]
+		}
+		switch turn, frame := at.Next(cursor); turn {
+		case catchup.Take:
 			cursor++
 			sub.cursor.Store(cursor)
 			w.buf = s.protocol.AppendEntry(w.buf, frame, s)
 			w.entries++
 			s.recount = true
-			if frame.pushed {
+			if frame.Pushed {
 				w.newest = frame.Entry.Time
 			}
-		case cursor < at.cut:
-			missed := gap{sub.feed.stream, cursor + 1, at.cut, gapBehind}
-			cursor = at.cut
+		case catchup.Skip:
+			missed := gap{sub.feed.stream, cursor + 1, at.Cut(), gapBehind}
+			cursor = at.Cut()
 			sub.cursor.Store(cursor)
 			w.body = missed.appendJSON(w.body[:0])
 			w.buf = s.protocol.AppendEvent(w.buf, "gap", w.body, s)

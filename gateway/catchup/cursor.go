@@ -60,3 +60,8 @@ func (w *Window) Begin(seq, most uint64) (cursor uint64, how Start) {
 	}
 	return seq, Resumed
 }
+
+// Offers reports whether a session may find more in w than in an earlier window.
+func (w *Window) Offers(earlier *Window) bool {
+	return w.Last() != earlier.Last() || w.first < earlier.first || w.cut != earlier.cut
+}

@@ -16,6 +16,8 @@ type Feed struct {
 	placed bool
 	// followed says that the owner gives the node the stream's entries.
 	followed bool
+	// doubted says that the owner is to be asked again where the stream stands.
+	doubted bool
 	// personal says that the stream is a person's own, with which marks come.
 	personal bool
 	// unmarked says that marks may have been missed.
@@ -56,6 +58,9 @@ func (f *Feed) Window() *Window { return f.window }
 
 // Followed reports whether the owner gives the node the stream's entries.
 func (f *Feed) Followed() bool { return f.followed }
+
+// Sure reports whether the feed is followed and not in doubt.
+func (f *Feed) Sure() bool { return f.followed && !f.doubted }
 
 // Deliver takes pushed entries, ascending. Those that the feed has are dropped;
 // those beyond a hole wait until it is closed, for which the feed follows again
@@ -159,8 +164,8 @@ func (f *Feed) Lose() {
 }
 
 // Doubt makes a followed feed follow again, to learn where the stream stands: a
-// client knows more than the node does.
-func (f *Feed) Doubt() { f.forsake() }
+// client says that it knows more than the node. Until then the feed goes on.
+func (f *Feed) Doubt() { f.doubted = f.followed }
 
 // forsake marks the feed as not followed.
 func (f *Feed) forsake() {

@@ -292,3 +292,20 @@ func TestWhereAClientBegins(t *testing.T) {
 		}
 	}
 }
+
+func TestADoubtedFeedGoesOnWhileItAsks(t *testing.T) {
+	f := followed(t, stream, 5)
+	f.Doubt()
+	if !f.Followed() || f.Sure() {
+		t.Errorf("followed %v, sure %v", f.Followed(), f.Sure())
+	}
+	f.Deliver(span(6, 6), 0, 0)
+	r := reader{cursor: 5}
+	r.expect(t, f, "6")
+	follow(t, f, 7, catchup.Good)
+	if !f.Sure() {
+		t.Error("still in doubt")
+	}
+	fetch(t, f, "forward 7-7", span(7, 7))
+	need(t, f, "none")
+}

@@ -53,6 +53,9 @@ func (w *world) step() {
 		w.work(l)
 	case 10:
 		w.feed.Age(int64(w.random.IntN(3)))
+		if w.one(2) {
+			w.feed.Doubt()
+		}
 	default:
 		w.people[w.random.IntN(2)].read(w.feed)
 	}

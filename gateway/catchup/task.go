@@ -46,7 +46,7 @@ func (f *Feed) Need(demand bool) Task {
 	switch {
 	case !demand:
 		f.wanted, f.older = noneWanted, nil
-	case !f.followed:
+	case !f.Sure():
 		task.Job = Follow
 	case w.Last() < w.head:
 		task.Job, task.After, task.To = Forward, w.Last(), w.head-uint64(len(f.ahead))
@@ -96,7 +96,7 @@ func (f *Feed) Follows(task Task, head hub.Head) Answer {
 		f.raise(head.Seq)
 	}
 	f.Retain(head.Floor)
-	f.followed = true
+	f.followed, f.doubted = true, false
 	return Good
 }
 

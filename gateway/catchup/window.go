@@ -37,6 +37,11 @@ func (w *Window) Last() uint64 { return w.first + uint64(len(w.frames)) - 1 }
 // Holds reports whether the entry after cursor is in the window.
 func (w *Window) Holds(cursor uint64) bool { return cursor+1 >= w.first && cursor < w.Last() }
 
+// HasBefore reports whether the window has an entry that came before a moment.
+func (w *Window) HasBefore(moment int64) bool {
+	return len(w.frames) > 0 && w.frames[0].stamp < moment
+}
+
 // appended returns the window with newer frames, which follow its last without a gap.
 // It lets the oldest entries go, those up to passed first, which nobody needs any more.
 func (w *Window) appended(frames []*Frame, passed uint64) *Window {

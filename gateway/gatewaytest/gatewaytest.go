@@ -24,7 +24,7 @@ type Core struct {
 	AfterPerson func(admin string)
 
 	mu       sync.Mutex
-	sink     gateway.Sink
+	gateway  hub.Follower
 	followed map[hub.Stream]bool
 	// lossy decides, under the lock, whether a push is lost on its way; nil loses none.
 	lossy func(hub.Stream) bool
@@ -95,7 +95,7 @@ func (c *Core) Publish(stream hub.Stream, n int) []*hub.Entry {
 		entries[i] = c.Core.Add(stream, "NOTICE")
 	}
 	if c.followed[stream] && (c.lossy == nil || !c.lossy(stream)) {
-		c.sink.Deliver(stream, entries)
+		c.gateway.Deliver(stream, entries)
 	}
 	return entries
 }
@@ -115,7 +115,7 @@ func (c *Core) Mark(ctx context.Context, admin string, marks map[hub.Stream]uint
 	defer c.mu.Unlock()
 	after, err := c.Core.Mark(ctx, admin, marks)
 	if err == nil && c.followed[hub.AdminStream(admin)] {
-		c.sink.Marked(admin, after)
+		c.gateway.Marked(admin, after)
 	}
 	return after, err
 }
@@ -126,7 +126,7 @@ func (c *Core) Move(stream hub.Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.followed, stream)
-	c.sink.Lost(stream)
+	c.gateway.Lost(stream)
 }
 
 // Retain moves the stream's floor up and tells the gateway.
@@ -134,7 +134,7 @@ func (c *Core) Retain(stream hub.Stream, floor uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.Core.Retain(stream, floor)
-	c.sink.Retained(stream, floor)
+	c.gateway.Retained(stream, floor)
 }
 
 // Tokens is an Authenticator whose tokens say who holds them:
@@ -184,7 +184,7 @@ func Start(t testing.TB, o gateway.Options) (*gateway.Gateway, *Core) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	core := &Core{sink: g, followed: map[hub.Stream]bool{}}
+	core := &Core{gateway: g, followed: map[hub.Stream]bool{}}
 	g.Start(core)
 	t.Cleanup(g.Close)
 	return g, core
