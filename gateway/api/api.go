@@ -35,11 +35,16 @@ type Options struct {
 	Journal gateway.Journal
 	// Auth tells who holds a token.
 	Auth gateway.Authenticator
-	// Cluster returns what this node knows of the cluster, without blocking.
-	Cluster func() Cluster
+	// Cluster returns what this node knows of the cluster. It asks the other
+	// nodes for what only they know, and does not wait long for those that are
+	// out of reach. Its answer belongs to the caller.
+	Cluster func(ctx context.Context) Cluster
 
 	// Origins are the web origins, besides the server's own, whose pages may call.
 	Origins gateway.Origins
+	// Peers returns the URLs of the cluster's nodes, whose pages may call too;
+	// it does not block. nil names none.
+	Peers func() []string
 	// Log gets failures that are not the caller's; nil logs nothing. Tokens,
 	// bodies and query strings are never logged.
 	Log *slog.Logger

@@ -66,13 +66,10 @@ func newWorld(t *testing.T, change func(*api.Options)) *world {
 		t.Fatal(err)
 	}
 	options := api.Options{
-		Inbox:   gateway.NewInbox(w.core),
-		Journal: w.journal,
-		Auth:    verifier,
-		Cluster: func() api.Cluster {
-			return api.Cluster{Node: "n1", Shards: 2, Unowned: []int32{1},
-				Members: []api.Member{{ID: "n1", Name: "one", Address: "127.0.0.1:1", Generation: 3, Shards: []int32{0}}}}
-		},
+		Inbox:      gateway.NewInbox(w.core),
+		Journal:    w.journal,
+		Auth:       verifier,
+		Cluster:    func(context.Context) api.Cluster { return threeShards() },
 		Origins:    gateway.Origins{"https://console.example"},
 		Log:        slog.New(slog.NewTextHandler(w.log, nil)),
 		Registerer: w.metrics,
@@ -296,13 +293,6 @@ func TestAPanicIsContained(t *testing.T) {
 	if !strings.Contains(w.log.String(), "secret of the house") {
 		t.Error("the log does not say why")
 	}
-}
-
-func TestCluster(t *testing.T) {
-	w := newWorld(t, nil)
-	w.call(t, "GET", "/api/v1/cluster", token(t), "").problem(t, 403, "the token lacks the scope ops")
-	w.call(t, "GET", "/api/v1/cluster", token(t, "ops"), "").is(t, 200,
-		`{"node":"n1","shards":2,"members":[{"id":"n1","name":"one","address":"127.0.0.1:1","generation":3,"shards":[0]}],"unowned":[1]}`)
 }
 
 func TestPersonalDataIsNotCached(t *testing.T) {

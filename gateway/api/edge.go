@@ -19,6 +19,7 @@ import (
 type edge struct {
 	mux     *http.ServeMux
 	origins gateway.Origins
+	peers   func() []string
 	log     *slog.Logger
 	calls   *prometheus.HistogramVec
 }
@@ -27,6 +28,7 @@ func newEdge(mux *http.ServeMux, o Options) (*edge, error) {
 	e := &edge{
 		mux:     mux,
 		origins: o.Origins,
+		peers:   o.Peers,
 		log:     o.Log,
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "bongsu_api_request_seconds",
@@ -66,7 +68,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.calls.WithLabelValues(call, strconv.Itoa(answer.status())).Observe(time.Since(start).Seconds())
 	}()
 	switch {
-	case !e.origins.Allow(r):
+	case !e.origins.Allow(r, e.peers):
 		newProblem(http.StatusForbidden, "pages of this origin may not call the API: see BONGSU_ALLOWED_ORIGINS").write(answer)
 	case preflight(answer, r):
 	case call == "none":

@@ -70,6 +70,28 @@ func TestTheServersOwnPageMayCall(t *testing.T) {
 	got.is(t, 200, `{"total":0,"version":0,"streams":{}}`)
 }
 
+func TestAPageOfAnotherNodeMayCall(t *testing.T) {
+	nodes := []string{"http://127.0.0.1:8080"}
+	w := newWorld(t, func(o *api.Options) { o.Peers = func() []string { return nodes } })
+	const origin = "http://node-2:8080"
+	from := func(method string) reply {
+		return w.call(t, method, "/api/v1/me", token(t), "", "Origin", origin, "Access-Control-Request-Method", "GET")
+	}
+	if got := from("GET"); got.status != 403 {
+		t.Errorf("before it joined: %d", got.status)
+	}
+	nodes = append(nodes, origin+"/")
+	for method, status := range map[string]int{"GET": 200, "OPTIONS": 204} {
+		if got := from(method); got.status != status || got.header.Get("Access-Control-Allow-Origin") != origin {
+			t.Errorf("%s: got %d, %v", method, got.status, got.header)
+		}
+	}
+	nodes = nodes[:1]
+	if got := from("GET"); got.status != 403 {
+		t.Errorf("after it left: %d", got.status)
+	}
+}
+
 func TestAnyOriginCanBeAllowed(t *testing.T) {
 	w := newWorld(t, func(o *api.Options) { o.Origins = gateway.Origins{"*"} })
 	got := w.call(t, "POST", "/api/v1/timeline/read", token(t), `{"all":true}`,

@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// Origins are the origins of web pages that may connect besides the server's own.
 	Origins gateway.Origins
+	// Peers returns the URLs of the cluster's nodes, whose pages may connect too;
+	// it does not block. nil names none.
+	Peers func() []string
 	// Log gets failures that are not the client's; nil logs nothing.
 	Log *slog.Logger
 	// Retry is how long a browser waits before it reconnects (2 s).
@@ -45,7 +48,7 @@ func Handler(g *gateway.Gateway, o Options) http.Handler {
 
 // ServeHTTP answers with a stream, or with a problem that says why not.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !s.options.Origins.Allow(r) {
+	if !s.options.Origins.Allow(r, s.options.Peers) {
 		gateway.Refuse(w, http.StatusForbidden, "pages of this origin may not connect")
 		return
 	}

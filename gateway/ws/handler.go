@@ -38,6 +38,9 @@ type Options struct {
 	Inbox Inbox
 	// Origins are the origins of web pages that may connect besides the server's own.
 	Origins gateway.Origins
+	// Peers returns the URLs of the cluster's nodes, whose pages may connect too;
+	// it does not block. nil names none.
+	Peers func() []string
 	// Log gets failures that are not the client's; nil logs nothing.
 	Log *slog.Logger
 	// CallTimeout is how long a call may take (10 s).
@@ -75,7 +78,7 @@ func Handler(g *gateway.Gateway, o Options) http.Handler {
 			WriteBufferSize:  readBuffer,
 			WriteBufferPool:  noPool{}, // the gateway writes, not the library
 			Subprotocols:     []string{Subprotocol},
-			CheckOrigin:      o.Origins.Allow,
+			CheckOrigin:      func(r *http.Request) bool { return o.Origins.Allow(r, o.Peers) },
 			Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 				w.Header().Set("Sec-WebSocket-Version", "13")
 				gateway.Refuse(w, status, reason.Error())
