@@ -46,3 +46,10 @@ func (b *budget) give(size int64) { b.held.Release(size) }
 
 // sizeOf is what a record costs until it is in the timeline.
 func sizeOf(r *hub.Record) int64 { return int64(160 + len(r.ID) + len(r.Payload)) }
+
+func sizeOfAll(records []hub.Record) (size int64) {
+	for i := range records {
+		size += sizeOf(&records[i])
+	}
+	return size
+}

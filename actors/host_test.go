@@ -81,7 +81,7 @@ func TestARestartAfterACrashGivesTheSameNumbers(t *testing.T) {
 	for i := range 3000 {
 		n.publish(t, note(hub.MallStream(fmt.Sprint(rng.IntN(20))), fmt.Sprint(i-rng.IntN(2))))
 	}
-	eventually(t, "all is stored", func() bool { return n.host.writer.waiting() == 0 })
+	eventually(t, "all is stored", func() bool { return n.held() == 0 })
 	want := n.timeline.entries["mall:3"]
 
 	// The crash: some of what is stored was never committed.
@@ -113,6 +113,11 @@ func TestThousandsOfStreamsWakeWithAHandfulOfQueries(t *testing.T) {
 	for i := range 3000 {
 		n.publish(t, note(hub.AdminStream(fmt.Sprint(i)), "x"))
 	}
+	eventually(t, "most wishes wait", func() bool {
+		n.host.loader.mu.Lock()
+		defer n.host.loader.mu.Unlock()
+		return len(n.host.loader.wishes) >= 3000-maxLoad
+	})
 	n.timeline.setAway(false)
 	eventually(t, "all is stored", func() bool {
 		n.timeline.mu.Lock()
@@ -185,11 +190,11 @@ func TestAShardThatSomebodyElseOwnsAnswersUnavailable(t *testing.T) {
 	for id := range int32(shards) {
 		n.host.Release(t.Context(), id)
 	}
+	n.host.Assigned(2, []int32{mine})
 	if err := n.host.Own(t.Context(), mine, 2, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	n.host.sweep()
-	if _, err := n.core.Heads(t.Context(), []hub.Stream{"mall:1"}); !hub.Temporary(err) {
+	if _, err := n.host.Head(t.Context(), "mall:1"); !hub.Temporary(err) {
 		t.Fatalf("Heads = %v, want a temporary error", err)
 	}
 	if heads, err := n.core.Heads(t.Context(), []hub.Stream{"all"}); err != nil {
@@ -201,7 +206,8 @@ func TestAShardAnswersOnceItHasAppliedWhatWasThereBefore(t *testing.T) {
 	n := start(t)
 	id := hub.All.Shard(shards)
 	n.host.Release(t.Context(), id)
-	if err := n.host.Own(t.Context(), id, 2, 0, 2); err != nil {
+	n.host.Assigned(3, []int32{id}) // the second went by without this node
+	if err := n.host.Own(t.Context(), id, 3, 0, 2); err != nil {
 		t.Fatal(err)
 	}
 	records := []hub.Record{note("all", "a"), note("all", "b")}
@@ -209,7 +215,7 @@ func TestAShardAnswersOnceItHasAppliedWhatWasThereBefore(t *testing.T) {
 	if err := n.host.Apply(t.Context(), id, records[:1], 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.core.Heads(t.Context(), []hub.Stream{"all"}); !hub.Temporary(err) || n.host.Serving() {
+	if _, err := n.host.Head(t.Context(), "all"); !hub.Temporary(err) || n.host.Serving() {
 		t.Fatalf("Heads = %v half-way; an earlier owner may have shown more", err)
 	}
 	if err := n.host.Apply(t.Context(), id, records[1:], 2); err != nil {
@@ -265,7 +271,7 @@ func TestQuietStreamsArePassivatedAndComeBackWithoutLoss(t *testing.T) {
 	n := start(t)
 	for round := range 5 {
 		n.publish(t, note("mall:1", fmt.Sprint(round)))
-		eventually(t, "it is stored", func() bool { return n.host.writer.waiting() == 0 })
+		eventually(t, "it is stored", func() bool { return n.held() == 0 })
 		eventually(t, "the actor is passivated", func() bool {
 			n.host.sweep()
 			return n.host.alive() == 0

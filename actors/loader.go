@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +34,6 @@ type loader struct {
 	timeline Timeline
 	log      *slog.Logger
 	metrics  *metrics
-	reply    func(*actor.PID, *loaded)
 
 	away, stuck outage.Log // of run alone
 
@@ -45,17 +45,16 @@ type loader struct {
 type wish struct {
 	request hub.LoadRequest
 	to      *actor.PID
+	tenure  *tenure // of the actor
 }
 
-// load asks for a stream's state; the actor gets it as a loaded message.
-func (l *loader) load(request hub.LoadRequest, to *actor.PID) {
+// load asks for a stream's state; the actor gets it as a loaded message, unless
+// its tenure ends before.
+func (l *loader) load(w wish) {
 	l.mu.Lock()
-	l.wishes = append(l.wishes, wish{request, to})
+	l.wishes = append(l.wishes, w)
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default: // the loop is awake already
-	}
+	signal(l.wake)
 }
 
 func (l *loader) run(ctx context.Context) {
@@ -89,12 +88,16 @@ func (l *loader) next() []wish {
 // fulfil loads a batch, however long the timeline is away. A stream that cannot be
 // loaded for a reason of its own is set aside for a while, so that it holds up no other.
 func (l *loader) fulfil(ctx context.Context, batch []wish) {
-	requests := make([]hub.LoadRequest, len(batch))
-	for i := range batch {
-		requests[i] = batch[i].request
-	}
 	wait := 20 * time.Millisecond
 	for {
+		batch = slices.DeleteFunc(batch, func(w wish) bool { return w.tenure.over.Load() })
+		if len(batch) == 0 {
+			return
+		}
+		requests := make([]hub.LoadRequest, len(batch))
+		for i := range batch {
+			requests[i] = batch[i].request
+		}
 		limit, cancel := context.WithTimeout(ctx, loadPatience)
 		states, err := l.timeline.Load(limit, requests)
 		cancel()
@@ -102,7 +105,7 @@ func (l *loader) fulfil(ctx context.Context, batch []wish) {
 			l.metrics.loads.Inc()
 			l.away.Over(l.log, "streams wake again")
 			for i, state := range states {
-				l.reply(batch[i].to, &loaded{state})
+				batch[i].tenure.root.Send(batch[i].to, &loaded{state})
 			}
 			return
 		}
@@ -116,7 +119,7 @@ func (l *loader) fulfil(ctx context.Context, batch []wish) {
 			return
 		} else if isolated {
 			l.stuck.Failed(l.log, "a stream cannot be loaded", err, "stream", batch[0].request.Stream)
-			time.AfterFunc(loadAgain, func() { l.load(batch[0].request, batch[0].to) })
+			time.AfterFunc(loadAgain, func() { l.load(batch[0]) })
 			return
 		}
 		l.away.Failed(l.log, "streams cannot wake: the timeline does not answer", err, "streams", len(batch))

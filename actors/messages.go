@@ -14,6 +14,7 @@ import (
 type activate struct {
 	stream hub.Stream
 	shard  *shard
+	tenure *tenure
 	from   int64
 }
 
@@ -23,47 +24,76 @@ type apply struct{ records []hub.Record }
 // loaded gives the actor its state as it was just before activate.from.
 type loaded struct{ state hub.StreamState }
 
-// follow asks that this node be given what the stream gets; answered by hub.Head.
-type follow struct{}
+// request is a message that somebody may wait for the answer to.
+type request interface{ answer(a answer) }
 
-// unfollow ends that; nobody waits for an answer.
-type unfollow struct{}
-
-// headOf asks for the hub.Head.
-type headOf struct{}
-
-// tailOf asks for recent entries after a seq; answered by tail.
-type tailOf struct{ after uint64 }
-
-type tail struct {
+// answer is what a request comes to: what it asked for, or an error.
+type answer struct {
 	head    hub.Head
-	entries []*hub.Entry // ascending to the head
-	whole   bool         // entries starts at after+1
+	entries []*hub.Entry
+	whole   bool
+	marks   map[hub.Stream]uint64
+	err     error
 }
 
-// pendingOf asks for entries that may not be in the timeline yet; answered by
-// pending.
-type pendingOf struct{}
+// asked is the part of a request that takes its answer.
+type asked struct{ reply chan answer }
 
-type pending struct{ entries []*hub.Entry }
+func newAsked() asked { return asked{make(chan answer, 1)} }
+
+// answer gives the answer to the asker, who may no longer wait for it. It never
+// blocks; only the first answer counts.
+func (q asked) answer(a answer) {
+	select {
+	case q.reply <- a:
+	default: // told rather than asked, or answered already
+	}
+}
+
+// follow asks that the follower be given what the stream gets; answered by head.
+type follow struct {
+	asked
+	follower hub.Follower
+}
+
+// unfollow ends that; nobody waits for an answer.
+type unfollow struct {
+	asked
+	follower hub.Follower
+}
+
+// headOf asks for the head.
+type headOf struct{ asked }
+
+// tailOf asks for recent entries after a seq; answered by head, entries, whole.
+type tailOf struct {
+	asked
+	after uint64
+}
+
+// pendingOf asks for the entries that may not be in the timeline yet.
+type pendingOf struct{ asked }
 
 // personOf asks for a person's marks on these streams, which are started where
-// there are none; answered by marksNow or failure.
-type personOf struct{ heads []hub.Head }
+// there are none. key names the record that this may take.
+type personOf struct {
+	asked
+	heads []hub.Head
+	key   string
+}
 
-// raise asks to move marks up; answered by marksNow or failure.
-type raise struct{ marks map[hub.Stream]uint64 }
-
-type marksNow struct{ marks map[hub.Stream]uint64 }
+// raise asks to move marks up; answered by the marks on the same streams.
+type raise struct {
+	asked
+	marks map[hub.Stream]uint64
+	key   string
+}
 
 // appendFailed tells the actor that the record it wanted is not in the journal.
 type appendFailed struct {
-	id  string
+	key string
 	err error
 }
-
-// failure answers any request that could not be done.
-type failure struct{ err error }
 
 // sweep is the regular tick: let go of what is no longer needed.
 type sweep struct{ now time.Time }

@@ -20,7 +20,7 @@ func newMetrics(reg prometheus.Registerer, h *Host) *metrics {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "bongsu", Name: name, Help: help}, value))
 	}
 	gauge("stream_actors", "Stream actors that are alive.", func() float64 { return float64(h.alive()) })
-	gauge("shards_owned", "Journal shards that this node owns.", func() float64 { _, owned := h.Owned(); return float64(len(owned)) })
+	gauge("shards_owned", "Journal shards that this node answers for.", func() float64 { _, owned := h.Ownership(); return float64(len(owned)) })
 	gauge("timeline_queue_items", "Journal records that wait for the timeline.", func() float64 { return float64(h.writer.waiting()) })
 	gauge("timeline_flush_lag_seconds", "How long the oldest record has waited for the timeline.", func() float64 { return h.writer.lag().Seconds() })
 	m := &metrics{
@@ -39,15 +39,4 @@ func newMetrics(reg prometheus.Registerer, h *Host) *metrics {
 	}
 	reg.MustRegister(m.flushSeconds)
 	return m
-}
-
-// alive counts the live actors.
-func (h *Host) alive() int {
-	n := 0
-	for _, s := range h.shards {
-		s.mu.Lock()
-		n += len(s.streams)
-		s.mu.Unlock()
-	}
-	return n
 }

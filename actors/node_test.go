@@ -2,11 +2,14 @@ package actors
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,6 +91,18 @@ func (m *memory) Load(_ context.Context, requests []hub.LoadRequest) ([]hub.Stre
 	return states, nil
 }
 
+// storedBefore is what the entries, ascending, say of a stream just before an offset.
+func storedBefore(entries []*hub.Entry, offset int64) (state hub.StreamState) {
+	for _, e := range entries {
+		if e.Offset < offset {
+			state.Seq, state.Time = e.Seq, e.Time
+			state.IDs = append(state.IDs, e.ID)
+		}
+	}
+	state.IDs = state.IDs[max(0, len(state.IDs)-hub.DuplicateWindow):]
+	return state
+}
+
 func (m *memory) Range(_ context.Context, stream hub.Stream, after, to uint64, limit int) ([]*hub.Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,6 +138,9 @@ func (m *memory) Floors(context.Context, []hub.Stream) (map[hub.Stream]uint64, e
 
 func (m *memory) FlushEvery() time.Duration { return 0 }
 
+// errAway is what the journal answers while it is away.
+var errAway = hub.Unavailablef("journal away")
+
 // log is a journal of one process: Append gives records to the host at once.
 type log struct {
 	mu      sync.Mutex
@@ -136,7 +154,7 @@ func (l *log) Append(ctx context.Context, records []hub.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.away {
-		return hub.Unavailablef("journal away")
+		return errAway
 	}
 	for _, r := range records {
 		id := r.Stream.Shard(int32(len(l.records)))
@@ -162,7 +180,7 @@ func (l *log) committed(id int32) int64 {
 	return l.commits[id]
 }
 
-// recorder is a Sink that remembers.
+// recorder is a Follower that remembers.
 type recorder struct {
 	mu      sync.Mutex
 	entries map[hub.Stream][]*hub.Entry
@@ -213,53 +231,103 @@ type node struct {
 	log      *log
 	sink     *recorder
 	timeline *memory
-	system   *actor.ActorSystem
+
+	changes atomic.Int32 // of ownership, as they were told
+
+	mu     sync.Mutex
+	system *actor.ActorSystem
 }
 
 func (n *node) Spawn(stream hub.Stream) (*actor.PID, error) {
 	if _, err := hub.ParseStream(string(stream)); err != nil {
 		return nil, err
 	}
-	return n.system.Root.Spawn(actor.PropsFromProducer(n.host.Producer)), nil
+	return n.Root().Spawn(actor.PropsFromProducer(n.host.Producer)), nil
 }
 
-func (n *node) Request(ctx context.Context, stream hub.Stream, message any) (any, error) {
+// Root implements Runtime.
+func (n *node) Root() *actor.RootContext { return n.present().Root }
+
+func (n *node) present() *actor.ActorSystem {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.system
+}
+
+// local is Streams of a cluster of one: it tries again until ctx ends.
+type local struct {
+	host     *Host
+	follower hub.Follower
+}
+
+// tried calls the host until it does not say that a later try may help.
+func tried[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	for {
-		pid, err := n.host.Activate(stream)
-		if err != nil {
-			return nil, err
+		v, err := call()
+		if !hub.Temporary(err) || errors.Is(err, errAway) {
+			return v, err
 		}
-		answer, err := n.system.Root.RequestFuture(pid, message, 2*time.Second).Result()
-		if err == nil {
-			return answer, nil
-		}
-		if ctx.Err() != nil {
-			return nil, hub.Unavailablef("%w", err)
+		select {
+		case <-ctx.Done():
+			return v, err
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-func (n *node) Tell(stream hub.Stream, message any) {
-	if pid, err := n.host.Activate(stream); err == nil {
-		n.system.Root.Send(pid, message)
-	}
+func (l *local) Follow(ctx context.Context, stream hub.Stream) (hub.Head, error) {
+	return tried(ctx, func() (hub.Head, error) { return l.host.Follow(ctx, stream, l.follower) })
+}
+
+func (l *local) Unfollow(stream hub.Stream) { l.host.Unfollow(stream, l.follower) }
+
+func (l *local) Heads(ctx context.Context, streams []hub.Stream) ([]hub.Head, error) {
+	return tried(ctx, func() ([]hub.Head, error) { return l.host.Heads(ctx, streams) })
+}
+
+func (l *local) Tail(ctx context.Context, stream hub.Stream, after uint64) (hub.Tail, error) {
+	return tried(ctx, func() (hub.Tail, error) { return l.host.Tail(ctx, stream, after) })
+}
+
+func (l *local) Pending(ctx context.Context, streams []hub.Stream) ([]*hub.Entry, error) {
+	return tried(ctx, func() ([]*hub.Entry, error) { return l.host.PendingAll(ctx, streams) })
+}
+
+func (l *local) Person(ctx context.Context, admin string, heads []hub.Head) (map[hub.Stream]uint64, error) {
+	key := rand.Text()
+	return tried(ctx, func() (map[hub.Stream]uint64, error) { return l.host.Person(ctx, admin, heads, key) })
+}
+
+func (l *local) Mark(ctx context.Context, admin string, marks map[hub.Stream]uint64) (map[hub.Stream]uint64, error) {
+	key := rand.Text()
+	return tried(ctx, func() (map[hub.Stream]uint64, error) { return l.host.Mark(ctx, admin, marks, key) })
 }
 
 const shards = 4
+
+var everyShard = []int32{0, 1, 2, 3}
+
+func newSystem() *actor.ActorSystem {
+	quiet := slog.New(slog.DiscardHandler)
+	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+		actor.WithDeadLetterRequestLogging(false))
+}
 
 func newNode(t *testing.T, timeline *memory, journal *log) *node {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	n := &node{
 		timeline: timeline, log: journal,
-		sink: &recorder{entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}},
-		system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-			actor.WithDeadLetterRequestLogging(false)),
+		sink:   &recorder{entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}},
+		system: newSystem(),
 	}
-	n.host = NewHost(Options{Shards: shards, Timeline: timeline, Journal: journal, Sink: n.sink, Log: quiet, Metrics: prometheus.NewRegistry()})
-	n.host.Start(n, n.system)
+	n.host = NewHost(Options{
+		Shards: shards, Timeline: timeline, Journal: journal, Log: quiet, Metrics: prometheus.NewRegistry(),
+		OwnershipChanged: func() { n.changes.Add(1) },
+	})
+	n.host.Start(n)
 	n.host.CommitTo(journal)
-	n.core = NewCore(n, timeline)
+	n.core = NewCore(&local{n.host, n.sink}, timeline)
 	journal.mu.Lock()
 	journal.host = n.host
 	journal.mu.Unlock()
@@ -271,6 +339,7 @@ func (n *node) claim(t *testing.T) {
 	t.Helper()
 	n.log.mu.Lock()
 	defer n.log.mu.Unlock()
+	n.host.Assigned(1, everyShard)
 	for id := range int32(shards) {
 		from := n.log.commits[id]
 		if err := n.host.Own(t.Context(), id, 1, from, int64(len(n.log.records[id]))); err != nil {
@@ -290,7 +359,7 @@ func start(t *testing.T) *node {
 		limit, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		n.host.Stop(limit)
-		n.system.Shutdown()
+		n.present().Shutdown()
 	})
 	return n
 }

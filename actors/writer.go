@@ -24,7 +24,7 @@ const (
 
 // item is one journal record on its way to the timeline.
 type item struct {
-	shard  *shard
+	tenure *tenure
 	offset int64
 	size   int64
 	stored *progress  // of the record's stream
@@ -207,7 +207,7 @@ func (w *writer) finish(batch []item) {
 			it.stored.seq.Store(it.entry.Seq)
 		}
 		it.stored.offset.Store(it.offset)
-		it.shard.finish(it.offset)
+		it.tenure.finish(it.offset)
 		size += it.size
 	}
 	w.budget.give(size)

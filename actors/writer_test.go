@@ -37,9 +37,10 @@ func TestAStreamOfEntriesIsWrittenInBatchesThatHaveGrown(t *testing.T) {
 			host.writer.run(ctx)
 			close(ended)
 		}()
+		tenure := newTenure(nil, 0)
 		for seq := range uint64(1000) {
 			entry := &hub.Entry{Stream: "all", Seq: seq + 1}
-			host.writer.add([]item{{shard: host.shards[0], offset: int64(seq), entry: entry, stored: new(progress)}})
+			host.writer.add([]item{{tenure: tenure, offset: int64(seq), entry: entry, stored: new(progress)}})
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Second)
