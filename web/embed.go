@@ -19,9 +19,10 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// policy lets the page run what this handler serves and talk to this host's
-// sockets, and nothing else.
-const policy = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self'; " +
+// policy lets the page run what this handler serves and talk to hubs, and nothing
+// else. Which hubs cannot be said here: a page goes on at other nodes when its own
+// has gone, and some of them start after it was loaded.
+const policy = "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self'; " +
 	"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // contentTypes does not depend on the machine's own table, as package mime does.

@@ -82,7 +82,7 @@ func TestThePageObeysItsOwnPolicy(t *testing.T) {
 	s := newSite()
 	response := s.get("/", nil)
 	page := body(t, response.Body)
-	for _, want := range []string{"default-src 'self'", "connect-src 'self' ws: wss:", "frame-ancestors 'none'"} {
+	for _, want := range []string{"default-src 'self'", "connect-src 'self' ws: wss: http: https:", "frame-ancestors 'none'"} {
 		if got := response.Header.Get("Content-Security-Policy"); !strings.Contains(got, want) {
 			t.Errorf("the policy %q lacks %q", got, want)
 		}

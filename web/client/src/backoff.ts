@@ -29,3 +29,11 @@ export function closeVerdict(code: number): Verdict {
   if (code >= 4500 && code <= 4999) return "stop";
   return code === 4000 || code === 4003 ? "promptly" : "backoff";
 }
+
+/**
+ * Whether another node may do better after such a close: not where the client was
+ * too slow or too fast, or its token ran out.
+ */
+export function blamesNode(code: number): boolean {
+  return code !== 4001 && code !== 4003 && code !== 4004;
+}

@@ -1,8 +1,9 @@
-import { backoffDelay, closeVerdict } from "./backoff.js";
+import { backoffDelay, blamesNode, closeVerdict } from "./backoff.js";
 import { fitCursor, mergeCursors } from "./cursor.js";
 import { Emitter } from "./emitter.js";
 import { asError, BongsuError, SignedOutError } from "./errors.js";
 import { MarkFinder } from "./marks.js";
+import { Nodes } from "./nodes.js";
 import { settings, type Options, type Settings } from "./options.js";
 import { Positions } from "./positions.js";
 import { readEntry, readGap, readPage, readSession, readUnread } from "./read.js";
@@ -27,13 +28,14 @@ const maxTimer = 2 ** 31 - 1;
 
 /**
  * A person's connection to the hub. It connects at once, keeps itself connected
- * until `close` or a code that forbids it, and resumes where it was: entries come
- * in order within their stream, each once, and what cannot come is told as a gap.
+ * until `close` or a code that forbids it, if need be to another node that the hub
+ * has named, and resumes where it was: entries come in order within their stream, each once, and what cannot come is told as a gap.
  */
 export class Client {
   readonly #set: Settings;
   readonly #events: Emitter<Events>;
   readonly #positions = new Positions();
+  readonly #nodes: Nodes;
   readonly #marks: MarkFinder;
   readonly #unwatch: () => void;
 
@@ -53,6 +55,7 @@ export class Client {
 
   constructor(options: Options) {
     this.#set = settings(options);
+    this.#nodes = new Nodes(this.#set.url, this.#set.random);
     // A listener's own failure must not be reported to that listener again.
     this.#events = new Emitter<Events>((error) => setTimeout(() => { throw error; }));
     this.#marks = new MarkFinder({
@@ -80,6 +83,11 @@ export class Client {
   /** The newest counts; undefined until the first connect. */
   get unreadNow(): Unread | undefined {
     return this.#unread;
+  }
+
+  /** The origin of the node that the socket is on, or goes to next: send HTTP calls there. */
+  get origin(): string {
+    return this.#nodes.origin;
   }
 
   /** Where the person's streams stand, in the hub's order. */
@@ -134,8 +142,9 @@ export class Client {
    * socket. With it may come other rights: streams are joined and left.
    */
   async refresh(): Promise<void> {
-    const token = await this.#set.token();
+    const token = await this.#set.token(this.origin);
     const session = readSession(await this.#call("refresh", { token }));
+    if (session.nodes) this.#nodes.learn(session.nodes);
     this.#planRefresh(token);
     this.#welcomed(session, this.cursor);
   }
@@ -158,7 +167,7 @@ export class Client {
     this.#setState({ name: "connecting", attempt: this.#attempt });
     this.#attemptTimer = setTimeout(() => this.#abandon(turn, "no answer"), this.#set.connectTimeout);
     try {
-      const token = await this.#set.token();
+      const token = await this.#set.token(this.origin);
       if (turn !== this.#turn) return;
       this.#become(tokenFacts(token).person);
       this.#open(turn, token);
@@ -171,7 +180,7 @@ export class Client {
 
   #open(turn: number, token: string): void {
     const rpc = new Rpc((frame) => link.send(frame));
-    const link: Link = new Link(this.#set.WebSocket, this.#set.url, {
+    const link: Link = new Link(this.#set.WebSocket, this.#nodes.current, {
       opened: () => void this.#greet(turn, token),
       frame: (data) => this.#frame(rpc, data),
       lost: (code, why) => this.#lost(turn, code, why),
@@ -195,6 +204,7 @@ export class Client {
   #begin(session: Session, sent: Cursor, token: string, link: Link): void {
     clearTimeout(this.#attemptTimer);
     this.#liveSince = Date.now();
+    this.#nodes.learn(session.nodes ?? []);
     this.#become(session.me.admin);
     this.#planRefresh(token);
     this.#welcomed(session, sent);
@@ -249,7 +259,10 @@ export class Client {
     this.#liveSince = undefined;
     // A hub that says "restarting" or "expired" at the very greeting is no reason to hurry.
     if (lasted >= stableAfter || (lasted >= 0 && verdict === "promptly")) this.#attempt = 0;
-    this.#retryIn(backoffDelay(this.#attempt++, this.#set.backoff, this.#set.random), why);
+    if (lasted >= stableAfter) this.#nodes.lasted();
+    const fresh = blamesNode(code) && this.#nodes.leave();
+    const attempt = this.#attempt++;
+    this.#retryIn(backoffDelay(fresh ? 0 : attempt, this.#set.backoff, this.#set.random), why);
   }
 
   #retryIn(delay: number, why: string): void {

@@ -101,7 +101,7 @@ export interface Log {
 }
 
 /** Starts a client on fake sockets and writes down all it tells. */
-export function start(options: Partial<Options> = {}): { client: Client; log: Log; token: Mock<() => Promise<string>> } {
+export function start(options: Partial<Options> = {}): { client: Client; log: Log; token: Mock<(origin: string) => Promise<string>> } {
   const token = vi.fn(options.token ?? (() => Promise.resolve(jwt())));
   const client = connect({
     url: "ws://hub/ws", WebSocket: FakeSocket, cursorStore: new MemoryCursorStore(), random: () => 0.5, ...options, token,

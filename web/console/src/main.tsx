@@ -7,6 +7,7 @@ import "./style/base.css";
 import "./style/sign-in.css";
 import "./style/shell.css";
 import "./style/list.css";
+import "./style/cluster.css";
 import "./style/overlays.css";
 
 applyPrefs();

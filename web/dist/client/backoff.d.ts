@@ -19,3 +19,8 @@ export type Verdict = "backoff" | "promptly" | "stop";
  * Everything else is a lost connection.
  */
 export declare function closeVerdict(code: number): Verdict;
+/**
+ * Whether another node may do better after such a close: not where the client was
+ * too slow or too fast, or its token ran out.
+ */
+export declare function blamesNode(code: number): boolean;

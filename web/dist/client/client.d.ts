@@ -2,8 +2,8 @@ import { type Options } from "./options.js";
 import type { Cursor, Events, ListParams, Me, Page, State, StreamState, Unread } from "./types.js";
 /**
  * A person's connection to the hub. It connects at once, keeps itself connected
- * until `close` or a code that forbids it, and resumes where it was: entries come
- * in order within their stream, each once, and what cannot come is told as a gap.
+ * until `close` or a code that forbids it, if need be to another node that the hub
+ * has named, and resumes where it was: entries come in order within their stream, each once, and what cannot come is told as a gap.
  */
 export declare class Client {
     #private;
@@ -13,6 +13,8 @@ export declare class Client {
     get me(): Me | undefined;
     /** The newest counts; undefined until the first connect. */
     get unreadNow(): Unread | undefined;
+    /** The origin of the node that the socket is on, or goes to next: send HTTP calls there. */
+    get origin(): string;
     /** Where the person's streams stand, in the hub's order. */
     get streams(): StreamState[];
     stream(name: string): StreamState | undefined;

@@ -1,8 +1,9 @@
-import { backoffDelay, closeVerdict } from "./backoff.js";
+import { backoffDelay, blamesNode, closeVerdict } from "./backoff.js";
 import { fitCursor, mergeCursors } from "./cursor.js";
 import { Emitter } from "./emitter.js";
 import { asError, BongsuError, SignedOutError } from "./errors.js";
 import { MarkFinder } from "./marks.js";
+import { Nodes } from "./nodes.js";
 import { settings } from "./options.js";
 import { Positions } from "./positions.js";
 import { readEntry, readGap, readPage, readSession, readUnread } from "./read.js";
@@ -24,13 +25,14 @@ const refusalGrace = 1_000;
 const maxTimer = 2 ** 31 - 1;
 /**
  * A person's connection to the hub. It connects at once, keeps itself connected
- * until `close` or a code that forbids it, and resumes where it was: entries come
- * in order within their stream, each once, and what cannot come is told as a gap.
+ * until `close` or a code that forbids it, if need be to another node that the hub
+ * has named, and resumes where it was: entries come in order within their stream, each once, and what cannot come is told as a gap.
  */
 export class Client {
     #set;
     #events;
     #positions = new Positions();
+    #nodes;
     #marks;
     #unwatch;
     #state = { name: "connecting", attempt: 0 };
@@ -48,6 +50,7 @@ export class Client {
     #saveTimer;
     constructor(options) {
         this.#set = settings(options);
+        this.#nodes = new Nodes(this.#set.url, this.#set.random);
         // A listener's own failure must not be reported to that listener again.
         this.#events = new Emitter((error) => setTimeout(() => { throw error; }));
         this.#marks = new MarkFinder({
@@ -72,6 +75,10 @@ export class Client {
     /** The newest counts; undefined until the first connect. */
     get unreadNow() {
         return this.#unread;
+    }
+    /** The origin of the node that the socket is on, or goes to next: send HTTP calls there. */
+    get origin() {
+        return this.#nodes.origin;
     }
     /** Where the person's streams stand, in the hub's order. */
     get streams() {
@@ -117,8 +124,10 @@ export class Client {
      * socket. With it may come other rights: streams are joined and left.
      */
     async refresh() {
-        const token = await this.#set.token();
+        const token = await this.#set.token(this.origin);
         const session = readSession(await this.#call("refresh", { token }));
+        if (session.nodes)
+            this.#nodes.learn(session.nodes);
         this.#planRefresh(token);
         this.#welcomed(session, this.cursor);
     }
@@ -138,7 +147,7 @@ export class Client {
         this.#setState({ name: "connecting", attempt: this.#attempt });
         this.#attemptTimer = setTimeout(() => this.#abandon(turn, "no answer"), this.#set.connectTimeout);
         try {
-            const token = await this.#set.token();
+            const token = await this.#set.token(this.origin);
             if (turn !== this.#turn)
                 return;
             this.#become(tokenFacts(token).person);
@@ -155,7 +164,7 @@ export class Client {
     }
     #open(turn, token) {
         const rpc = new Rpc((frame) => link.send(frame));
-        const link = new Link(this.#set.WebSocket, this.#set.url, {
+        const link = new Link(this.#set.WebSocket, this.#nodes.current, {
             opened: () => void this.#greet(turn, token),
             frame: (data) => this.#frame(rpc, data),
             lost: (code, why) => this.#lost(turn, code, why),
@@ -181,6 +190,7 @@ export class Client {
     #begin(session, sent, token, link) {
         clearTimeout(this.#attemptTimer);
         this.#liveSince = Date.now();
+        this.#nodes.learn(session.nodes ?? []);
         this.#become(session.me.admin);
         this.#planRefresh(token);
         this.#welcomed(session, sent);
@@ -239,7 +249,11 @@ export class Client {
         // A hub that says "restarting" or "expired" at the very greeting is no reason to hurry.
         if (lasted >= stableAfter || (lasted >= 0 && verdict === "promptly"))
             this.#attempt = 0;
-        this.#retryIn(backoffDelay(this.#attempt++, this.#set.backoff, this.#set.random), why);
+        if (lasted >= stableAfter)
+            this.#nodes.lasted();
+        const fresh = blamesNode(code) && this.#nodes.leave();
+        const attempt = this.#attempt++;
+        this.#retryIn(backoffDelay(fresh ? 0 : attempt, this.#set.backoff, this.#set.random), why);
     }
     #retryIn(delay, why) {
         const offline = typeof navigator !== "undefined" && "onLine" in navigator && !navigator.onLine;

@@ -3,13 +3,18 @@ import { type CursorStore } from "./cursor.js";
 import type { SocketClass } from "./socket.js";
 /** What `connect` takes. */
 export interface Options {
-    /** The hub's socket: ws, wss, http or https, or in a browser a path such as `/ws`. */
+    /**
+     * The hub's socket: ws, wss, http or https, or in a browser a path such as `/ws`.
+     * When it fails the client goes on at the other nodes that the hub named, and at
+     * no other address.
+     */
     url: string;
     /**
      * Returns a token. It is asked at every attempt to connect and before the token
-     * expires; throw a `SignedOutError` when there will be none.
+     * expires; throw a `SignedOutError` when there will be none. It is given the
+     * origin of the node that will be shown it, such as `https://hub.example`.
      */
-    token: () => Promise<string>;
+    token: (origin: string) => Promise<string>;
     /** Where the cursor outlives the page; localStorage in browsers, else memory. */
     cursorStore?: CursorStore;
     /** A WebSocket class, for Node before 22. */

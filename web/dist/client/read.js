@@ -46,6 +46,7 @@ export function readSession(raw) {
     return {
         session: text(session["session"]),
         node: text(session["node"]),
+        ...(Array.isArray(session["nodes"]) ? { nodes: texts(session["nodes"]) } : {}),
         heartbeatMs: typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : 25_000,
         me: {
             admin: me["admin"],

@@ -60,6 +60,8 @@ export interface StreamState {
 export interface Session {
     session: string;
     node: string;
+    /** Where the nodes can be reached, the connected one first; undefined where the hub does not tell. */
+    nodes?: string[];
     heartbeatMs: number;
     me: Me;
     streams: StreamState[];

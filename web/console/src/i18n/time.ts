@@ -16,6 +16,9 @@ const formats = computed(() => {
     full: format({ dateStyle: "full", timeStyle: "medium" }),
     date: format({ month: "long", day: "numeric", weekday: "long" }),
     dateOfYear: format({ year: "numeric", month: "long", day: "numeric", weekday: "long" }),
+    second: format({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+    moment: format({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+    count: new Intl.NumberFormat(locale),
     relative: new Intl.RelativeTimeFormat(locale, { numeric: "always", style: "narrow" }),
   };
 });
@@ -30,6 +33,21 @@ export function shortTime(at: number, from: number): string {
 
 export function fullTime(at: number): string {
   return formats.value.full.format(at);
+}
+
+/** "14:03:09" */
+export function secondTime(at: number): string {
+  return formats.value.second.format(at);
+}
+
+/** "Nov 20, 14:03" */
+export function momentTime(at: number): string {
+  return formats.value.moment.format(at);
+}
+
+/** A number with its thousands set apart. */
+export function count(value: number): string {
+  return formats.value.count.format(value);
 }
 
 /** A text that is the same for all moments of one local day. */

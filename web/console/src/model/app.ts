@@ -4,6 +4,7 @@ import { streamName, texts } from "../i18n/index.ts";
 import { Inbox } from "./inbox.ts";
 import { safeLink } from "./links.ts";
 import type { Item } from "./list.ts";
+import { goTo } from "./page.ts";
 import { prefs } from "./prefs.ts";
 import { storeSignIn, tokenProvider, type SignIn } from "./session.ts";
 import { Player } from "./sound.ts";
@@ -35,7 +36,7 @@ export class App {
     storeSignIn(signIn);
     const provide = tokenProvider(signIn);
     const inbox = new Inbox({
-      token: async () => (this.#token = await provide()),
+      token: async (origin) => (this.#token = await provide(origin)),
       arrived: (item) => this.#arrived(item),
     });
     inbox.client.on("state", (state) => {
@@ -60,6 +61,12 @@ export class App {
 
   get token(): string {
     return this.#token;
+  }
+
+  /** Where HTTP calls go and what opens the door there; undefined without a connection. */
+  get node(): { origin: string; token: string } | undefined {
+    const inbox = this.inbox.peek();
+    return inbox?.state.peek().name === "live" ? { origin: inbox.client.origin, token: this.#token } : undefined;
   }
 
   /** Shows a line of status, which screen readers read out. */
@@ -127,6 +134,7 @@ export class App {
   reveal(item: Item): void {
     const inbox = this.inbox.value;
     if (!inbox) return;
+    goTo("timeline");
     if (!inbox.items.value.some((other) => other.key === item.key)) {
       inbox.show({ stream: null, type: null, unread: false });
     }

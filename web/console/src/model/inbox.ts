@@ -15,7 +15,7 @@ const gather = 60;
 const markEvery = 700;
 
 export interface InboxOptions {
-  token: () => Promise<string>;
+  token: (origin: string) => Promise<string>;
   /** Called for each entry that came live, after it is in the list. */
   arrived(item: Item): void;
 }
@@ -32,6 +32,8 @@ export class Inbox {
 
   readonly state = signal<State>({ name: "connecting", attempt: 0 });
   readonly me = signal<Me | undefined>(undefined);
+  /** Whether the person may see how the hub itself is doing. */
+  readonly operator = computed(() => this.me.value?.scopes?.includes("ops") ?? false);
   readonly streams = signal<StreamState[]>([]);
   readonly unread = signal<Unread | undefined>(undefined);
   readonly marks = signal<Readonly<Record<string, number>>>({});

@@ -61,13 +61,23 @@ export async function devMode(signal: AbortSignal): Promise<boolean> {
   }
 }
 
-/** Sends JSON to the hub's development API. Throws an HttpError when it is refused. */
-export async function post(path: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
-  const response = await fetch(path, {
+/** Sends JSON to the hub. Throws an HttpError when it is refused. */
+export function post(url: string, body: unknown, token?: string): Promise<Record<string, unknown>> {
+  return call(url, {
     method: "POST",
     headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
     body: JSON.stringify(body),
   });
+}
+
+/** Asks the hub. Throws an HttpError when it is refused. */
+export function get(url: string, token: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+  return call(url, { headers: { authorization: `Bearer ${token}` }, signal });
+}
+
+async function call(url: string, init: RequestInit): Promise<Record<string, unknown>> {
+  // A redirect could lead a token to somebody else.
+  const response = await fetch(url, { ...init, credentials: "omit", redirect: "error" });
   const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   if (!response.ok) throw new HttpError(response.status, reason(answer, response));
   return answer;
@@ -78,27 +88,28 @@ function reason(problem: Record<string, unknown>, response: Response): string {
   return typeof text === "string" ? text : `HTTP ${response.status}`;
 }
 
-/** Gets a token for a person of development mode. */
-export async function devToken(person: Person): Promise<string> {
-  const { token } = await post("/api/v1/dev/sign-in", person);
+/** Gets a token for a person of development mode from the node at `origin`. */
+export async function devToken(person: Person, origin = location.origin): Promise<string> {
+  const { token } = await post(`${origin}/api/v1/dev/sign-in`, person);
   if (typeof token !== "string") throw new HttpError(200, "no token");
   return token;
 }
 
 /**
- * What the client asks for tokens: in development mode a fresh one each time, else
- * the pasted one for as long as it lasts.
+ * What the client asks for tokens: in development mode a fresh one each time, of
+ * the node that is to take it, else the pasted one for as long as it lasts.
  */
-export function tokenProvider(signIn: SignIn): () => Promise<string> {
+export function tokenProvider(signIn: SignIn): (origin: string) => Promise<string> {
   if (signIn.how === "token") {
     const { expires = Infinity } = tokenFacts(signIn.token);
     return () => (Date.now() < expires ? Promise.resolve(signIn.token) : Promise.reject(new SignedOutError("the token has expired")));
   }
-  return async () => {
+  return async (origin) => {
     try {
-      return await devToken(signIn.person);
+      return await devToken(signIn.person, origin);
     } catch (thrown) {
-      const refused = thrown instanceof HttpError && thrown.status >= 400 && thrown.status < 500;
+      // Another node's refusal is no last word: it may not know this page's node yet.
+      const refused = thrown instanceof HttpError && thrown.status >= 400 && thrown.status < 500 && origin === location.origin;
       if (refused && thrown.status !== 429) throw new SignedOutError(thrown.message);
       throw thrown;
     }

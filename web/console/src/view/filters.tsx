@@ -1,8 +1,9 @@
 import { streamName, texts, typeName } from "../i18n/index.ts";
 import type { Inbox } from "../model/inbox.ts";
 import { noFilter } from "../model/list.ts";
+import { goTo, page } from "../model/page.ts";
 import { prefs, toggleMutedType } from "../model/prefs.ts";
-import { Close, Dot, Inbox as InboxIcon, knownTypes, TypeIcon, Volume, VolumeOff } from "./icons.tsx";
+import { Close, Dot, Inbox as InboxIcon, knownTypes, Nodes, TypeIcon, Volume, VolumeOff } from "./icons.tsx";
 
 interface FiltersProps {
   inbox: Inbox;
@@ -16,17 +17,20 @@ export function Filters({ inbox, close }: FiltersProps) {
   const narrowed = filter.stream !== null || filter.type !== null;
   const show = (change: Parameters<Inbox["show"]>[0]) => {
     inbox.show(change);
+    goTo("timeline");
     close();
   };
+  const onTimeline = page.value === "timeline";
   return (
     <nav class="filters" aria-label={nav.filters} data-testid="filters">
       <button type="button" class="icon-button filters-close only-narrow" title={nav.close} onClick={close}>
         <Close /><span class="visually-hidden">{nav.close}</span>
       </button>
       <ul>
-        <Choice testid="filter-all" on={!filter.unread && !narrowed} pick={() => show(noFilter)} icon={<InboxIcon />} label={nav.inbox} />
-        <Choice testid="filter-unread" on={filter.unread} pick={() => show({ unread: !filter.unread })} icon={<Dot />}
+        <Choice testid="filter-all" on={onTimeline && !filter.unread && !narrowed} pick={() => show(noFilter)} icon={<InboxIcon />} label={nav.inbox} />
+        <Choice testid="filter-unread" on={onTimeline && filter.unread} pick={() => show({ unread: !onTimeline || !filter.unread })} icon={<Dot />}
           label={nav.unread} count={inbox.unread.value?.total ?? 0} />
+        {inbox.operator.value && <ClusterChoice close={close} />}
       </ul>
       <Streams inbox={inbox} show={show} />
       <Types inbox={inbox} show={show} />
@@ -39,6 +43,22 @@ export function Filters({ inbox, close }: FiltersProps) {
         <span>{nav.autoRead}</span>
       </label>
     </nav>
+  );
+}
+
+function ClusterChoice({ close }: { close: () => void }) {
+  const go = (event: MouseEvent) => {
+    event.preventDefault();
+    goTo("cluster");
+    close();
+  };
+  return (
+    <li class="choice">
+      <a class="choice-main" href="#cluster" aria-current={page.value === "cluster" ? "page" : undefined} data-testid="cluster-open" onClick={go}>
+        <span class="choice-icon"><Nodes /></span>
+        <span class="choice-label">{texts.value.nav.cluster}</span>
+      </a>
+    </li>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { texts } from "../i18n/index.ts";
+import { app } from "../model/app.ts";
 import { Close } from "./icons.tsx";
 
 /** The keyboard, explained. */
@@ -17,6 +18,7 @@ export function HelpDialog({ close }: { close: () => void }) {
     [["U"], help.unread],
     [["/"], help.filters],
     [["M"], help.mute],
+    ...(app.inbox.value?.operator.value ? [[["C"], help.cluster] as [string[], string]] : []),
     [["G"], help.top],
     [["?"], help.help],
   ];

@@ -44,6 +44,7 @@ export const Send = icon(<><path d="M20.5 3.5 10.5 13.5" /><path d="m20.5 3.5-6 
 export const Close = icon(<path d="m6 6 12 12M18 6 6 18" />);
 export const Filter = icon(<path d="M4 6h16M7 12h10M10 18h4" />);
 export const External = icon(<><path d="M9 5H7a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2v-2" /><path d="M13 5h6v6M19 5l-8.5 8.5" /></>);
+export const Nodes = icon(<><circle cx="12" cy="5.5" r="2.6" /><circle cx="5.5" cy="17.5" r="2.6" /><circle cx="18.5" cy="17.5" r="2.6" /><path d="m10.7 7.8-3.9 7.4M13.3 7.8l3.9 7.4M8.1 17.5h7.8" /></>);
 export const Up = icon(<path d="M12 19V5M6 11l6-6 6 6" />);
 
 const Cart = icon(<><path d="M3 4h2.2l2.3 11h10.3l2-8H6.2" /><circle cx="9" cy="19" r="1.3" /><circle cx="16.5" cy="19" r="1.3" /></>);

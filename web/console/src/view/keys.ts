@@ -2,6 +2,7 @@ import { useEffect } from "preact/hooks";
 import type { RefObject } from "preact";
 import { app } from "../model/app.ts";
 import type { Inbox } from "../model/inbox.ts";
+import { goTo, page } from "../model/page.ts";
 import { toggleMuted } from "../model/prefs.ts";
 
 export interface KeysOptions {
@@ -34,6 +35,14 @@ function isTyping(target: EventTarget | null): boolean {
 function actionOf(event: KeyboardEvent, options: KeysOptions): (() => void) | undefined {
   const { inbox } = options;
   if (event.key === "?") return options.toggleHelp;
+  const onTimeline = page.peek() === "timeline";
+  if (event.code === "KeyC" && !event.shiftKey && inbox.operator.peek()) return () => goTo(onTimeline ? "cluster" : "timeline");
+  if (event.code === "KeyM" && !event.shiftKey) return toggleMuted;
+  return onTimeline ? timelineAction(event, options) : undefined;
+}
+
+function timelineAction(event: KeyboardEvent, options: KeysOptions): (() => void) | undefined {
+  const { inbox } = options;
   if (event.code === "KeyA" && event.shiftKey) return () => void app.readAll();
   if (event.shiftKey) return undefined;
   switch (event.code) {
@@ -50,8 +59,6 @@ function actionOf(event: KeyboardEvent, options: KeysOptions): (() => void) | un
       return event.target === document.body ? withSelected(inbox, (item) => app.toggle(item)) : undefined;
     case "KeyU":
       return () => inbox.show({ unread: !inbox.filter.value.unread });
-    case "KeyM":
-      return toggleMuted;
     case "KeyG":
       return () => options.scroller.current?.scrollTo({ top: 0 });
     case "Slash":

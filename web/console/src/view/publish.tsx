@@ -22,7 +22,8 @@ export function PublishPanel({ close }: { close: () => void }) {
     if (typeof record === "string") return setAnswer({ ok: false, text: problemText(record) });
     setBusy(true);
     try {
-      await post("/api/v1/dev/publish", record, app.token);
+      const origin = app.inbox.peek()?.client.origin ?? location.origin;
+      await post(`${origin}/api/v1/dev/publish`, record, app.token);
       setAnswer({ ok: true, text: publish.sent(new Date().toLocaleTimeString(prefs.language.value)) });
     } catch (thrown) {
       setAnswer({ ok: false, text: texts.value.actions.failed((thrown as Error).message) });

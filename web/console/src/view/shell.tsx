@@ -3,6 +3,8 @@ import { texts } from "../i18n/index.ts";
 import { app } from "../model/app.ts";
 import type { Inbox } from "../model/inbox.ts";
 import { cycleTheme, prefs, toggleLanguage, toggleMuted } from "../model/prefs.ts";
+import { goTo, page } from "../model/page.ts";
+import { ClusterPage } from "./cluster.tsx";
 import { Connection } from "./connection.tsx";
 import { Filters } from "./filters.tsx";
 import { HelpDialog } from "./help.tsx";
@@ -30,6 +32,11 @@ export function Shell({ inbox }: ShellProps) {
     window.addEventListener("keydown", close);
     return () => window.removeEventListener("keydown", close);
   }, [filters]);
+  useEffect(() => {
+    if (inbox.me.value && !inbox.operator.value) goTo("timeline");
+  }, [inbox.me.value, inbox.operator.value]);
+  // Until it is known who somebody is, the address is believed.
+  const cluster = page.value === "cluster" && (inbox.me.value === undefined || inbox.operator.value);
   return (
     <div class="shell" data-filters={filters} data-publish={publish}>
       <header class="top">
@@ -48,8 +55,8 @@ export function Shell({ inbox }: ShellProps) {
       </header>
       <Filters inbox={inbox} close={() => setFilters(false)} />
       {filters && <div class="scrim" onClick={() => setFilters(false)} />}
-      <main class="content" ref={scroller} aria-label={texts.value.nav.main} tabIndex={-1}>
-        <Timeline inbox={inbox} scroller={scroller} />
+      <main key={cluster} class="content" ref={scroller} aria-label={cluster ? texts.value.nav.cluster : texts.value.nav.main} tabIndex={-1}>
+        {cluster ? <ClusterPage /> : <Timeline inbox={inbox} scroller={scroller} />}
       </main>
       {publish && <PublishPanel close={() => setPublish(false)} />}
       <ToastStack />
