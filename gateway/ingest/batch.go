@@ -137,43 +137,42 @@ func (b *batch) journalRecords() []hub.Record {
 
 // batcher cuts a claim's messages into batches.
 type batcher struct {
-	messages <-chan *sarama.ConsumerMessage
+	batches <-chan []sarama.ConsumerMessage
 	// perTarget is the most records of one stream in a batch.
 	perTarget int
+	// fetched are messages that have come and are in no batch yet.
+	fetched []sarama.ConsumerMessage
 	// carried is an event that did not fit into the last batch.
 	carried *event
 }
 
 // next waits for a record and takes with it those that are there already. It
-// returns no batch when due comes first, and false when the claim has ended.
+// returns no batch when due comes first, and false when done does: the claim has
+// ended.
 func (r *batcher) next(done <-chan struct{}, due <-chan time.Time) (*batch, bool) {
 	b := &batch{}
 	if r.carried != nil {
 		b.add(*r.carried)
 		r.carried = nil
-	} else {
+	} else if len(r.fetched) == 0 {
 		select {
 		case <-done:
 			return nil, false
 		case <-due:
 			return nil, true
-		case m, ok := <-r.messages:
-			if !ok {
-				return nil, false
-			}
-			r.take(b, m)
+		case r.fetched = <-r.batches:
 		}
 	}
 	for !b.full() && r.carried == nil {
-		select {
-		case m, ok := <-r.messages:
-			if !ok {
+		if len(r.fetched) == 0 {
+			select {
+			case r.fetched = <-r.batches:
+			default:
 				return b, true
 			}
-			r.take(b, m)
-		default:
-			return b, true
 		}
+		r.take(b, &r.fetched[0])
+		r.fetched = r.fetched[1:]
 	}
 	return b, true
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,23 +15,36 @@ import (
 	"bongsu/internal/hub"
 )
 
-func claim(values ...string) chan *sarama.ConsumerMessage {
-	messages := make(chan *sarama.ConsumerMessage, len(values))
+func claim(values ...string) []sarama.ConsumerMessage {
+	messages := make([]sarama.ConsumerMessage, len(values))
 	for i, value := range values {
-		messages <- &sarama.ConsumerMessage{Topic: topic, Offset: int64(i), Value: []byte(value), Timestamp: time.Now()}
+		messages[i] = sarama.ConsumerMessage{Topic: topic, Offset: int64(i), Value: []byte(value), Timestamp: time.Now()}
 	}
 	return messages
 }
 
-// batches cuts everything in messages.
-func batches(t *testing.T, messages chan *sarama.ConsumerMessage, perTarget int) []*batch {
+// one is how many claims there are.
+func one() int { return 1 }
+
+// batches cuts everything in messages, which come in fetches of some.
+func batches(t *testing.T, messages []sarama.ConsumerMessage, perTarget int) []*batch {
 	t.Helper()
-	close(messages)
-	r := batcher{messages: messages, perTarget: perTarget}
+	fetches := make(chan []sarama.ConsumerMessage, len(messages))
+	for fetch := range slices.Chunk(messages, 1+rand.N(len(messages))) {
+		fetches <- fetch
+	}
+	over := make(chan time.Time)
+	r := batcher{batches: fetches, perTarget: perTarget}
 	var all []*batch
 	for {
-		b, ok := r.next(nil, nil)
-		if !ok {
+		if len(fetches) == 0 && len(r.fetched) == 0 && r.carried == nil {
+			close(over)
+		}
+		b, ok := r.next(nil, over)
+		switch {
+		case !ok:
+			t.Fatal("the claim has not ended")
+		case b == nil:
 			return all
 		}
 		all = append(all, b)
@@ -89,7 +103,7 @@ func TestOffsetsAreCommittedInOrderAndNeverTooLate(t *testing.T) {
 		var mu sync.Mutex
 		var committed int64
 		appended := map[hub.Stream][]int64{} // offsets, uncommitted
-		o := newOffsets(1, 0, func(next int64) error {
+		o := newOffsets(one, 0, func(next int64) error {
 			time.Sleep(rand.N(20 * time.Millisecond))
 			mu.Lock()
 			defer mu.Unlock()
@@ -103,7 +117,7 @@ func TestOffsetsAreCommittedInOrderAndNeverTooLate(t *testing.T) {
 		for range 3000 {
 			b := &batch{targets: map[hub.Stream]int{}}
 			for range rand.N(10) {
-				b.targets[hub.All] = min(b.targets[hub.All]+1, o.perTarget)
+				b.targets[hub.All] = min(b.targets[hub.All]+1, o.perTarget())
 				next++
 			}
 			next++
@@ -142,7 +156,7 @@ func TestOffsetsAreCommittedInOrderAndNeverTooLate(t *testing.T) {
 
 func TestACommitIsDueSoonAfterTheFirstRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffsets(1, 5, func(int64) error { return nil })
+		o := newOffsets(one, 5, func(int64) error { return nil })
 		start := time.Now()
 		o.add(&batch{next: 6})
 		time.Sleep(commitAfter / 2)
@@ -156,7 +170,7 @@ func TestACommitIsDueSoonAfterTheFirstRecord(t *testing.T) {
 
 func TestAFailedCommitEndsTheClaim(t *testing.T) {
 	gone := errors.New("gone")
-	o := newOffsets(1, 0, func(int64) error { return gone })
+	o := newOffsets(one, 0, func(int64) error { return gone })
 	o.add(&batch{next: 1})
 	if err := o.commit(); err != nil {
 		t.Fatal(err)

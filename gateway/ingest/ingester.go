@@ -109,10 +109,14 @@ func (in *Ingester) consume(ctx context.Context, claim kafka.Claim) error {
 	offsets := newOffsets(claim.Claims, claim.From, func(next int64) error {
 		return in.group.Commit(claim.Topic, map[int32]int64{claim.Partition: next})
 	})
-	batches := batcher{messages: claim.Messages, perTarget: offsets.perTarget}
+	batches := batcher{batches: claim.Batches}
 	lag := in.metrics.lag.WithLabelValues(claim.Topic, claimName(claim.Partition))
 	defer lag.Set(0)
 	for {
+		if ctx.Err() != nil {
+			return offsets.finish()
+		}
+		batches.perTarget = offsets.perTarget()
 		b, ok := batches.next(ctx.Done(), offsets.due)
 		if !ok {
 			return offsets.finish()

@@ -22,9 +22,8 @@ const (
 // commit is under way at a time, while the next records are appended.
 type offsets struct {
 	store func(next int64) error // commits; blocks
-	// perTarget is the most records of one stream in a commit. Twice as many may
-	// be uncommitted: those of the commit under way, and those that wait.
-	perTarget int
+	// claims returns how many claims share maxUncommitted.
+	claims func() int
 	// waiting counts the records of each stream that wait for a commit, up to next.
 	waiting map[hub.Stream]int
 	next    int64
@@ -39,20 +38,23 @@ type offsets struct {
 }
 
 // newOffsets returns the offsets of one of claims claims, read from offset from.
-func newOffsets(claims int, from int64, store func(next int64) error) *offsets {
+func newOffsets(claims func() int, from int64, store func(next int64) error) *offsets {
 	timer := time.NewTimer(commitAfter)
 	timer.Stop()
 	return &offsets{
 		store: store, timer: timer, due: timer.C, next: from, started: from,
-		perTarget: max(1, maxUncommitted/(2*max(1, claims))),
-		waiting:   make(map[hub.Stream]int),
+		claims: claims, waiting: make(map[hub.Stream]int),
 	}
 }
+
+// perTarget returns the most records of one stream in a commit. Twice as many may
+// be uncommitted: those of the commit under way, and those that wait.
+func (o *offsets) perTarget() int { return max(1, maxUncommitted/(2*max(1, o.claims()))) }
 
 // makeRoom commits what waits if the batch would bring too much to wait with it.
 func (o *offsets) makeRoom(b *batch) error {
 	for stream, count := range b.targets {
-		if before := o.waiting[stream]; before > 0 && before+count > o.perTarget {
+		if before := o.waiting[stream]; before > 0 && before+count > o.perTarget() {
 			return o.commit()
 		}
 	}

@@ -22,22 +22,19 @@ const (
 	produceTimeout = 2 * time.Second
 	// joinTimeout is how long a rebalance waits for a member that does not come.
 	joinTimeout = 6 * time.Second
-	// heartbeat is how soon a member hears of a rebalance, session how soon a
-	// silent member is removed; 6 s is the least that brokers allow.
-	heartbeat = 400 * time.Millisecond
+	// heartbeat is how soon a member hears of a rebalance at the latest, session
+	// how soon a silent member is removed; 6 s is the least that brokers allow.
+	heartbeat = 200 * time.Millisecond
 	session   = 6 * time.Second
-	// fetchWait is how long a fetch without records is held at the broker. A new
-	// claim waits at most this long for its first fetch.
-	fetchWait = 100 * time.Millisecond
-	// fetchBytes is the most that one fetch brings of one partition, the first
-	// batch aside, which always comes whole.
-	fetchBytes = 256 << 10
-	// claimBuffer is how many fetched records of a claim wait unread.
-	claimBuffer = 512
-	// processing is how long a claim may leave its buffer full before its
-	// partition is fetched apart from the others, so that it holds up none.
-	processing = 50 * time.Millisecond
+	// quickHeartbeat is used for the time of settling after a rebalance, which
+	// another one often follows: members let go of partitions for others to have.
+	quickHeartbeat = 50 * time.Millisecond
+	settling       = 1500 * time.Millisecond
 )
+
+// oldestBroker is the oldest that is spoken to; what newer ones can do beyond is
+// not used.
+var oldestBroker = sarama.V2_8_0_0
 
 // Config says how to reach Kafka. The zero value of a field but Brokers is fit
 // for use.
@@ -72,7 +69,7 @@ func (c Config) Sarama() (*sarama.Config, error) {
 		}
 	}
 	s := sarama.NewConfig()
-	s.Version = sarama.V2_8_0_0 // the oldest broker; what it can do beyond is not used
+	s.Version = oldestBroker
 	if c.ClientID != "" {
 		s.ClientID = c.ClientID
 	}
@@ -116,31 +113,26 @@ func (c Config) Producer() (*sarama.Config, error) {
 	return s, nil
 }
 
-// Consumer returns settings for a member of a consumer group: eager sticky
-// assignment, short heartbeats, from the oldest record, no commits by itself.
+// Consumer returns settings for a plain consumer, which is in no group: from the
+// oldest record, with short waits.
 func (c Config) Consumer() (*sarama.Config, error) {
 	s, err := c.Sarama()
 	if err != nil {
 		return nil, err
 	}
-	// A join is answered when the last member has come, so it must be waited for.
-	s.Net.ReadTimeout = joinTimeout + 2*time.Second
-	s.Metadata.Retry.Max = 3
-	s.ChannelBufferSize = claimBuffer
 	s.Consumer.Return.Errors = true
 	s.Consumer.MaxWaitTime = fetchWait
-	s.Consumer.MaxProcessingTime = processing
-	s.Consumer.Fetch.Min = 1
-	s.Consumer.Fetch.Default = fetchBytes
 	s.Consumer.Offsets.Initial = sarama.OffsetOldest
-	s.Consumer.Offsets.AutoCommit.Enable = false
-	s.Consumer.Retry.BackoffFunc = func(retries int) time.Duration {
-		return min(2*time.Second, 100*time.Millisecond<<min(retries, 5))
+	return s, nil
+}
+
+// member returns settings for a client of a member of a group.
+func (c Config) member() (*sarama.Config, error) {
+	s, err := c.Sarama()
+	if err != nil {
+		return nil, err
 	}
-	s.Consumer.Group.Session.Timeout = session
-	s.Consumer.Group.Heartbeat.Interval = heartbeat
-	s.Consumer.Group.Rebalance.Timeout = joinTimeout
-	s.Consumer.Group.Rebalance.Retry.Backoff = 100 * time.Millisecond
-	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
+	s.Net.ReadTimeout = callTimeout
+	s.Metadata.Full = false
 	return s, nil
 }

@@ -13,7 +13,7 @@ import (
 // that never says anything again.
 func haunt(t *testing.T, cfg Config) {
 	t.Helper()
-	settings, err := cfg.Consumer()
+	settings, err := cfg.member()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +29,8 @@ func haunt(t *testing.T, cfg Config) {
 	join := &sarama.JoinGroupRequest{
 		Version: 1, GroupId: "g", ProtocolType: "consumer", SessionTimeout: 60_000, RebalanceTimeout: 60_000,
 	}
-	for _, strategy := range settings.Consumer.Group.Rebalance.GroupStrategies {
-		if err := join.AddGroupProtocolMetadata(strategy.Name(), &sarama.ConsumerGroupMemberMetadata{Topics: []string{"t"}}); err != nil {
-			t.Fatal(err)
-		}
+	if err := join.AddGroupProtocolMetadata(protocol, &sarama.ConsumerGroupMemberMetadata{Topics: []string{"t"}}); err != nil {
+		t.Fatal(err)
 	}
 	response, err := broker.JoinGroup(join)
 	if err != nil || response.Err != sarama.ErrNoError {
@@ -46,7 +44,7 @@ func TestARestartDoesNotWaitForItsKilledPredecessor(t *testing.T) {
 	haunt(t, cfg)
 	claims := make(chan Claim, 16)
 	start := time.Now()
-	member(t, cfg, func(ctx context.Context, claim Claim) error {
+	runMember(t, cfg, func(ctx context.Context, claim Claim) error {
 		claims <- claim
 		<-ctx.Done()
 		return nil

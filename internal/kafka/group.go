@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -13,269 +14,257 @@ import (
 	"bongsu/internal/outage"
 )
 
-// ErrNoSession means that the group is not joined just now, so that nothing can
-// be committed. It wraps hub.ErrUnavailable.
+const (
+	// commitTimeout is how long a commit waits for a rebalance to be over, which
+	// it looks at again after commitAgain.
+	commitTimeout = 2 * time.Second
+	commitAgain   = 50 * time.Millisecond
+)
+
+// ErrNoSession means that the group is not joined just now, or that it has not
+// given a partition to this member, so that nothing can be committed. It wraps
+// hub.ErrUnavailable.
 var ErrNoSession = hub.Unavailablef("not a member of the consumer group")
 
-// Claim is a partition that the group has given to this member.
+// Claim is a partition that the group has given to this member. It goes on
+// across generations for as long as the member keeps the partition.
 type Claim struct {
-	Topic      string
-	Partition  int32
+	Topic     string
+	Partition int32
+	// Generation is the group's at the claim's beginning.
 	Generation int32
-	// Claims is how many claims this member has in the generation.
-	Claims int
+	// Claims returns how many claims this member has now.
+	Claims func() int
 	// From is the offset of the first message to come: the committed one, or the
 	// oldest there is.
 	From int64
 	// End is the offset after the newest record at the time of the claim.
 	End int64
-	// Messages gives the partition's records in order. It is closed when the
-	// claim ends. Leaving it unread holds back this partition only.
-	Messages <-chan *sarama.ConsumerMessage
+	// Batches gives the partition's records in order, never an empty batch. It is
+	// not closed: the claim ends with its context. Leaving it unread holds back
+	// this partition only.
+	Batches <-chan []sarama.ConsumerMessage
 	// HighWater returns the offset after the newest record that is known of.
 	HighWater func() int64
 }
 
-// Consume handles one claim. It is called in a goroutine of its own for each
-// claim, and returns soon after ctx ends: the group waits for it. If it returns
-// before, this member leaves its claims and joins again.
-type Consume func(ctx context.Context, claim Claim) error
-
 // Handler is what a member of a group does.
 type Handler struct {
 	// Assigned, if not nil, is told what the group has given to this member, by
-	// topic, at each new generation, also when that is nothing. It comes before
-	// the generation's first Consume and after the end of the claims that were
-	// taken away. It must not block.
+	// topic, at each new generation, also when that is nothing. It comes after
+	// the end of the claims that were taken away, and before the first Consume of
+	// those that are new; claims that stay go on meanwhile. It must not block.
 	Assigned func(generation int32, claims map[string][]int32)
-	// Consume handles one claim.
-	Consume Consume
+	// Consume handles one claim. It is called in a goroutine of its own for each
+	// claim, and returns soon after ctx ends: whoever has the partition next waits
+	// for it, but no longer than about a second; what it commits later is refused.
+	// If it returns before, it is called again a little later with a new claim. It
+	// is never called for a partition before an earlier call for it has returned.
+	Consume func(ctx context.Context, claim Claim) error
 }
 
-// Group is a member of a consumer group. Methods may be called at once from
-// many goroutines.
+// Group is a member of a consumer group. A rebalance takes no claim from a
+// member that is to keep it. Methods may be called at once from many goroutines.
 type Group struct {
 	cfg    Config
 	id     string
 	topics []string
 	log    *slog.Logger
+	rejoin chan struct{}
 
-	away, failing outage.Log // of Run alone: Kafka or the group; claims
-
-	mu      sync.Mutex
-	client  sarama.Client
-	session sarama.ConsumerGroupSession
-	rejoin  context.CancelFunc // ends the present session; nil before the first
-	// committer has connections of its own: a broker answers each connection in
-	// order, so a commit would wait behind the long poll of a fetch.
-	committer sarama.Client
+	mu         sync.Mutex
+	member     string // our id in the group, "" while not in it
+	generation int32
+	changed    chan struct{}      // closed when these change
+	claimed    map[partition]bool // whose offsets are ours to commit
+	// control has connections of its own: a broker answers each connection in
+	// order, so a commit would wait behind the long poll of a fetch, or a join.
+	control sarama.Client
 }
 
 // NewGroup returns a member that has not joined yet. It does no I/O.
 func NewGroup(cfg Config, id string, topics []string, log *slog.Logger) *Group {
-	return &Group{cfg: cfg, id: id, topics: topics, log: log.With("group", id)}
+	return &Group{
+		cfg: cfg, id: id, topics: topics, log: log.With("group", id),
+		rejoin: make(chan struct{}, 1), claimed: make(map[partition]bool), changed: make(chan struct{}),
+	}
 }
 
 // Run joins the group and consumes until ctx ends, then leaves the group and
-// returns nil. Nothing else ends it: while Kafka is away it tries again, and
-// again, at most every two seconds. It returns an error only for settings that
-// cannot work. It must not be called twice at once.
+// returns nil when the last Consume has returned. Nothing else ends it: while
+// Kafka is away it tries again, and again, at most every two seconds. It returns
+// an error only for settings that cannot work. It must not be called twice at
+// once.
 func (g *Group) Run(ctx context.Context, h Handler) error {
-	settings, err := g.cfg.Consumer()
+	settings, err := g.cfg.member()
 	if err != nil {
 		return err
 	}
 	var pause Backoff
+	var away outage.Log
 	for ctx.Err() == nil {
-		client, err := sarama.NewClient(g.cfg.Brokers, settings)
-		if err == nil {
-			err = g.join(ctx, client, h, &pause)
+		c, err := connect(g.cfg.Brokers, settings)
+		if err != nil {
+			away.Failed(g.log, "cannot consume", err)
+			pause.Wait(ctx)
+			continue
 		}
-		if err != nil && ctx.Err() == nil {
-			g.away.Failed(g.log, "cannot consume", err)
-		}
-		pause.Wait(ctx)
+		away.Over(g.log, "Kafka is there")
+		g.consume(ctx, h, c)
+		c.close()
 	}
 	return nil
 }
 
-// join consumes through one client until ctx ends or the client is of no more use.
-func (g *Group) join(ctx context.Context, client sarama.Client, h Handler, pause *Backoff) error {
-	defer func() { _ = client.Close() }()
-	committer, err := sarama.NewClient(g.cfg.Brokers, client.Config())
-	if err != nil {
-		return err
+// connections are a member's clients, each with its own connections.
+type connections struct {
+	joiner  sarama.Client // waits for joins, and says that we live
+	fetcher sarama.Client // waits for records
+	control sarama.Client // everything that is answered at once
+}
+
+func connect(brokers []string, settings *sarama.Config) (*connections, error) {
+	patient := *settings // a join is answered when the last member has come
+	patient.Net.ReadTimeout = joinTimeout + callTimeout
+	c := &connections{}
+	var errs [3]error
+	c.joiner, errs[0] = sarama.NewClient(brokers, &patient)
+	c.fetcher, errs[1] = sarama.NewClient(brokers, settings)
+	c.control, errs[2] = sarama.NewClient(brokers, settings)
+	if err := errors.Join(errs[:]...); err != nil {
+		c.close()
+		return nil, err
 	}
-	defer func() { _ = committer.Close() }()
-	if count, err := evict(client, g.id, g.cfg.ClientID); err != nil {
-		g.log.Debug("what a killed process may have left in the consumer group stays until it times out", "err", err)
-	} else if count > 0 {
-		g.log.Info("removed what a killed process of this name had left in the consumer group", "members", count)
-	}
-	group, err := sarama.NewConsumerGroupFromClient(g.id, client)
-	if err != nil {
-		return err
-	}
-	var drained sync.WaitGroup
-	drained.Go(func() {
-		for err := range group.Errors() {
-			g.log.Debug("consumer group", "err", err)
+	return c, nil
+}
+
+func (c *connections) close() {
+	for _, client := range []sarama.Client{c.joiner, c.fetcher, c.control} {
+		if client != nil {
+			_ = client.Close()
 		}
-	})
-	defer drained.Wait()
-	defer func() { _ = group.Close() }()
+	}
+}
+
+// consume is a member until ctx ends.
+func (g *Group) consume(ctx context.Context, h Handler, c *connections) {
 	g.mu.Lock()
-	g.client, g.committer = client, committer
+	g.control = c.control
 	g.mu.Unlock()
-	for ctx.Err() == nil {
-		joined := &sessionHandler{group: g, handler: h}
-		session, end := context.WithCancel(ctx)
-		g.mu.Lock()
-		g.rejoin = end
-		g.mu.Unlock()
-		err := group.Consume(session, g.topics, joined)
-		asked := session.Err() != nil
-		end()
-		if err != nil && !asked {
-			g.away.Failed(g.log, "lost the consumer group; joining again", err)
-			pause.Wait(ctx)
-			continue
-		}
-		if err := joined.failure(); err != nil && ctx.Err() == nil {
-			g.failing.Failed(g.log, "a claim failed; joining the consumer group again", err)
-			pause.Wait(ctx)
-			continue
-		}
-		pause.Reset()
-		g.failing.Over(g.log, "claims no longer fail")
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	fetcher := newFetcher(c.fetcher, g.log)
+	var read sync.WaitGroup
+	read.Go(func() { fetcher.run(reading) })
+	m := &member{
+		group: g, handler: h, client: c.joiner, metadata: c.control,
+		held: &holdings{
+			group: g, handler: h, fetcher: fetcher, control: c.control, ctx: reading,
+			held: make(map[partition]*holding), stuck: make(map[partition]*holding),
+		},
 	}
-	return nil
+	m.run(ctx)
+	m.held.running.Wait()
+	stop()
+	_ = c.fetcher.Close() // ends a fetch that waits
+	read.Wait()
 }
 
-// sessionHandler is sarama's view of one membership.
-type sessionHandler struct {
-	group   *Group
-	handler Handler
+// Rejoin ends this member's claims and joins the group again soon, which gives
+// it claims anew. It does not wait for that.
+func (g *Group) Rejoin() { wake(g.rejoin) }
 
-	mu  sync.Mutex
-	err error
-}
-
-// Setup makes the session the one that commits go through.
-func (h *sessionHandler) Setup(s sarama.ConsumerGroupSession) error {
-	h.group.setSession(s)
-	h.group.away.Over(h.group.log, "in the consumer group again")
-	h.group.log.Info("joined the consumer group", "generation", s.GenerationID(), "claims", countClaims(s.Claims()))
-	if h.handler.Assigned != nil {
-		h.handler.Assigned(s.GenerationID(), s.Claims())
-	}
-	return nil
-}
-
-// Cleanup comes after the last ConsumeClaim has returned.
-func (h *sessionHandler) Cleanup(sarama.ConsumerGroupSession) error {
-	h.group.setSession(nil)
-	return nil
-}
-
-// ConsumeClaim hands one claim to the consumer.
-func (h *sessionHandler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
-	claim := Claim{
-		Topic: c.Topic(), Partition: c.Partition(), Generation: s.GenerationID(),
-		Claims: countClaims(s.Claims()), From: c.InitialOffset(),
-		Messages: c.Messages(), HighWater: c.HighWaterMarkOffset,
-	}
-	err := h.group.resolve(&claim)
-	if err == nil {
-		err = h.handler.Consume(s.Context(), claim)
-	}
-	if err != nil && s.Context().Err() == nil {
-		h.mu.Lock()
-		h.err = errors.Join(h.err, fmt.Errorf("%s/%d: %w", claim.Topic, claim.Partition, err))
-		h.mu.Unlock()
-	}
-	return nil
-}
-
-func (h *sessionHandler) failure() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.err
-}
-
-// resolve turns "the oldest" into an offset.
-func (g *Group) resolve(claim *Claim) error {
-	client, _, _ := g.current()
-	var err error
-	if claim.End, err = client.GetOffset(claim.Topic, claim.Partition, sarama.OffsetNewest); err != nil {
-		return Classify(err)
-	}
-	if claim.From >= 0 {
-		return nil
-	}
-	if claim.From, err = client.GetOffset(claim.Topic, claim.Partition, sarama.OffsetOldest); err != nil {
-		return Classify(err)
-	}
-	return nil
-}
-
-// Rejoin ends this member's claims and joins the group again soon. It does not
-// wait for that.
-func (g *Group) Rejoin() {
+// setMember says as whom offsets are committed from now on.
+func (g *Group) setMember(id string, generation int32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.rejoin != nil {
-		g.rejoin()
+	g.member, g.generation = id, generation
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// setClaimed says whether a partition's offsets are this member's to commit.
+func (g *Group) setClaimed(p partition, claimed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if claimed {
+		g.claimed[p] = true
+	} else {
+		delete(g.claimed, p)
 	}
-}
-
-func (g *Group) setSession(s sarama.ConsumerGroupSession) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.session = s
-}
-
-func (g *Group) current() (client, committer sarama.Client, session sarama.ConsumerGroupSession) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.client, g.committer, g.session
 }
 
 // Commit stores, for partitions of one topic, the offset of the message to start
 // from next, and returns when the group's coordinator has them. It commits as
 // the member and generation that this process has now; a coordinator that knows
-// of a newer generation refuses. The error wraps hub.ErrUnavailable; nothing, or
-// part, may then have been stored. It blocks for some seconds at most.
+// of a newer generation, or has removed the member, refuses. What is not claimed
+// is left out, and ErrNoSession returned. The error wraps hub.ErrUnavailable;
+// nothing, or part, may then have been stored. It blocks for some seconds at most.
 func (g *Group) Commit(topic string, offsets map[int32]int64) error {
 	if len(offsets) == 0 {
 		return nil
 	}
-	_, client, session := g.current()
-	if session == nil {
-		return ErrNoSession
-	}
-	err := g.commit(client, session, topic, offsets)
-	if err != nil && (Disconnected(err) || Retriable(err)) {
-		if refresh := client.RefreshCoordinator(g.id); refresh == nil {
-			err = g.commit(client, session, topic, offsets)
+	deadline := time.Now().Add(commitTimeout)
+	for {
+		c := g.commitRequest(topic, offsets)
+		if c.request == nil {
+			return ErrNoSession
 		}
+		err := g.commit(c.client, c.request)
+		if (errors.Is(err, sarama.ErrIllegalGeneration) || errors.Is(err, sarama.ErrRebalanceInProgress)) &&
+			time.Now().Before(deadline) {
+			// Our claims go on across a rebalance; the new generation is known soon.
+			select {
+			case <-c.changed:
+			case <-time.After(commitAgain):
+			}
+			continue
+		}
+		if err != nil && (Disconnected(err) || Retriable(err)) {
+			if refresh := c.client.RefreshCoordinator(g.id); refresh == nil {
+				err = g.commit(c.client, c.request)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("commit: %w", Classify(err))
+		}
+		if !c.whole {
+			return ErrNoSession
+		}
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("commit: %w", Classify(err))
-	}
-	return nil
 }
 
-func (g *Group) commit(client sarama.Client, session sarama.ConsumerGroupSession, topic string, offsets map[int32]int64) error {
+// commitment is a request for what is claimed.
+type commitment struct {
+	request *sarama.OffsetCommitRequest // nil if there is nothing
+	whole   bool                        // nothing had to be left out
+	client  sarama.Client
+	changed <-chan struct{} // closed when the member or its generation is another
+}
+
+func (g *Group) commitRequest(topic string, offsets map[int32]int64) commitment {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.member == "" {
+		return commitment{}
+	}
 	request := &sarama.OffsetCommitRequest{
-		Version:                 8,
-		ConsumerGroup:           g.id,
-		ConsumerID:              session.MemberID(),
-		ConsumerGroupGeneration: session.GenerationID(),
+		Version: 8, ConsumerGroup: g.id, ConsumerID: g.member, ConsumerGroupGeneration: g.generation,
 	}
-	for partition, next := range offsets {
-		request.AddBlockWithLeaderEpoch(topic, partition, next, -1, 0, "")
+	claimed := 0
+	for id, next := range offsets {
+		if g.claimed[partition{topic, id}] {
+			request.AddBlockWithLeaderEpoch(topic, id, next, -1, 0, "")
+			claimed++
+		}
 	}
+	if claimed == 0 {
+		return commitment{}
+	}
+	return commitment{request: request, whole: claimed == len(offsets), client: g.control, changed: g.changed}
+}
+
+func (g *Group) commit(client sarama.Client, request *sarama.OffsetCommitRequest) error {
 	coordinator, err := client.Coordinator(g.id)
 	if err != nil {
 		return err
@@ -285,20 +274,13 @@ func (g *Group) commit(client sarama.Client, session sarama.ConsumerGroupSession
 		_ = coordinator.Close() // the next call connects again
 		return err
 	}
+	var failed error
 	for _, partitions := range response.Errors {
 		for _, code := range partitions {
-			if code != sarama.ErrNoError {
-				return code
+			if code != sarama.ErrNoError && !errors.Is(failed, code) {
+				failed = errors.Join(failed, code)
 			}
 		}
 	}
-	return nil
-}
-
-func countClaims(claims map[string][]int32) int {
-	count := 0
-	for _, partitions := range claims {
-		count += len(partitions)
-	}
-	return count
+	return failed
 }

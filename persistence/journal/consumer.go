@@ -18,8 +18,8 @@ import (
 const (
 	// applyBatch is the most messages that go to the handler at once.
 	applyBatch = 512
-	// releaseTimeout is how long a handler has to let go of a shard. The whole
-	// group waits for it at each rebalance.
+	// releaseTimeout is how long a handler has to let go of a shard. The shard's
+	// next owner waits for it.
 	releaseTimeout = time.Second
 )
 
@@ -29,17 +29,17 @@ const (
 type Handler interface {
 	// Assigned says, at each new generation of the group and before any Own of
 	// it, which shards are this node's from now on, ascending: none, too, when
-	// there are more nodes than shards. Of those that it was not given before,
-	// Own follows. Those that were taken away have been released. It must not
-	// block.
+	// there are more nodes than shards. Of those that it had before, Apply goes on
+	// all the while; of new ones Own follows. Those that were taken away have been
+	// released, unless Release has taken too long. It must not block.
 	Assigned(generation int32, shards []int32)
 
 	// Own says that the shard is this node's from now on. Records follow from
 	// offset from, the committed one or the oldest there is; those below end were
 	// in the journal before, and may have been applied by an earlier owner.
-	// generation is the group's and grows with each rebalance. An error makes this
-	// node leave all its shards and join the group again a little later; Release is
-	// called then too.
+	// generation is the group's. A shard that stays this node's across a rebalance
+	// goes on without a new Own. After an error the shard is released, and owned
+	// anew a little later, in the same or a later generation.
 	Own(ctx context.Context, shard, generation int32, from, end int64) error
 
 	// Apply hands over the next records in the order of the journal, Offset and
@@ -51,8 +51,8 @@ type Handler interface {
 
 	// Release says that the claim has ended, by a rebalance or the end of Run, or
 	// after an error. The handler flushes and commits what it can before ctx
-	// ends, a second later, and returns: the group waits for it. Another node, or
-	// this one again, owns the shard next.
+	// ends, a second later, and returns: another node, or this one again, owns the
+	// shard next, and waits for it that long. Later commits are refused.
 	Release(ctx context.Context, shard int32)
 }
 
@@ -154,16 +154,23 @@ func (c *Consumer) consume(ctx context.Context, claim kafka.Claim, h Handler) er
 	}
 	reader := reader{consumer: c, shard: shard}
 	for {
-		records, next, ok := reader.read(ctx, claim.Messages)
-		if !ok {
+		select {
+		case <-ctx.Done():
 			return nil
+		case messages := <-claim.Batches:
+			for part := range slices.Chunk(messages, applyBatch) {
+				next := part[len(part)-1].Offset + 1
+				if err := h.Apply(ctx, shard, reader.read(part), next); err != nil {
+					return err
+				}
+				c.mu.Lock()
+				p.next = next
+				c.mu.Unlock()
+				if ctx.Err() != nil {
+					return nil
+				}
+			}
 		}
-		if err := h.Apply(ctx, shard, records, next); err != nil {
-			return err
-		}
-		c.mu.Lock()
-		p.next = next
-		c.mu.Unlock()
 	}
 }
 
@@ -174,33 +181,13 @@ type reader struct {
 	shard    int32
 }
 
-// read waits for a message and takes those that are there already with it, up to
-// a batch. It reports false when the claim has ended.
-func (r *reader) read(ctx context.Context, messages <-chan *sarama.ConsumerMessage) (records []hub.Record, next int64, ok bool) {
-	var first *sarama.ConsumerMessage
-	select {
-	case <-ctx.Done():
-		return nil, 0, false
-	case first, ok = <-messages:
-		if !ok || ctx.Err() != nil {
-			return nil, 0, false
-		}
+// read decodes messages.
+func (r *reader) read(messages []sarama.ConsumerMessage) []hub.Record {
+	records := make([]hub.Record, 0, len(messages))
+	for i := range messages {
+		records = r.add(records, &messages[i])
 	}
-	records = r.add(make([]hub.Record, 0, min(1+len(messages), applyBatch)), first)
-	next = first.Offset + 1
-	for count := 1; count < applyBatch; count++ {
-		select {
-		case m, open := <-messages:
-			if !open {
-				return records, next, true
-			}
-			records = r.add(records, m)
-			next = m.Offset + 1
-		default:
-			return records, next, true
-		}
-	}
-	return records, next, true
+	return records
 }
 
 // add decodes a message. One that is no record is counted and left out: every

@@ -1,0 +1,299 @@
+//go:build servers
+
+package journal
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
+	"bongsu/internal/testenv"
+)
+
+// manyShards is what a journal has by default.
+const manyShards = 64
+
+// service watches how long the shards' records wait while the group changes.
+type service struct {
+	mu    sync.Mutex
+	last  [manyShards]applied
+	kept  time.Duration // the longest wait of a shard that stayed
+	moved time.Duration // and of one that went to another member
+	// movedAt is when the last moved shard's first record came.
+	movedAt time.Time
+	moves   int
+}
+
+// applied is when a shard's last record came, and to whom.
+type applied struct {
+	at time.Time
+	by string
+}
+
+func (s *service) applied(by string, shard int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, last := time.Now(), s.last[shard]
+	if !last.at.IsZero() {
+		gap := now.Sub(last.at)
+		if last.by == by {
+			s.kept = max(s.kept, gap)
+		} else {
+			s.moved, s.movedAt = max(s.moved, gap), now
+			s.moves++
+		}
+	}
+	s.last[shard] = applied{now, by}
+}
+
+// during returns what the shards waited while change was made, and 4 s after.
+func (s *service) during(change func()) (kept, moved, took time.Duration, moves int) {
+	s.mu.Lock()
+	s.kept, s.moved, s.moves = 0, 0, 0
+	s.mu.Unlock()
+	start := time.Now()
+	change()
+	time.Sleep(4 * time.Second)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.moves > 0 {
+		took = s.movedAt.Sub(start)
+	}
+	return s.kept, s.moved, took, s.moves
+}
+
+// watched is the Handler of one member.
+type watched struct {
+	name    string
+	service *service
+	// told is written to when a shard comes or goes; nil for none.
+	told io.Writer
+}
+
+func (w *watched) tell(format string, args ...any) {
+	if w.told != nil {
+		_, _ = fmt.Fprintf(w.told, format+"\n", args...)
+	}
+}
+
+func (w *watched) Assigned(generation int32, shards []int32) {
+	w.tell("assigned %d %d", generation, len(shards))
+}
+
+func (w *watched) Own(_ context.Context, shard, _ int32, _, _ int64) error {
+	w.tell("own %d", shard)
+	return nil
+}
+
+func (w *watched) Apply(_ context.Context, shard int32, records []hub.Record, _ int64) error {
+	if len(records) > 0 {
+		w.service.applied(w.name, shard)
+	}
+	return nil
+}
+
+func (w *watched) Release(_ context.Context, shard int32) { w.tell("release %d", shard) }
+
+// member runs a member until the returned function is called.
+func (s *service) member(t *testing.T, cfg kafka.Config, name string) (*Consumer, func()) {
+	t.Helper()
+	cfg.ClientID = name
+	c := NewConsumer(cfg, manyShards, nil, testLog())
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := c.Run(ctx, &watched{name: name, service: s}); err != nil {
+			t.Error(err)
+		}
+	})
+	stop := sync.OnceFunc(func() {
+		cancel()
+		done.Wait()
+	})
+	t.Cleanup(stop)
+	return c, stop
+}
+
+func testLog() *slog.Logger {
+	if os.Getenv("BONGSU_TEST_LOG") != "" {
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// many starts a Kafka with a journal of many shards that gets a record in each
+// shard every 10 ms or so.
+func many(t *testing.T) kafka.Config {
+	t.Helper()
+	k, err := testenv.Kafka(t.Context(), t.TempDir(), testLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.Stop() })
+	cfg := kafka.Config{Brokers: []string{k.Addr()}}
+	if _, err := Ensure(t.Context(), cfg, manyShards, testLog()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewProducer(cfg, manyShards, nil, testLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams := map[int32]hub.Stream{}
+	for i := 0; len(streams) < manyShards; i++ {
+		stream := hub.MallStream(fmt.Sprint(i))
+		streams[stream.Shard(manyShards)] = stream
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			records := make([]hub.Record, 0, manyShards)
+			for _, stream := range streams {
+				records = append(records, record(stream, fmt.Sprint(n)))
+			}
+			_ = p.Append(ctx, records)
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+		_ = p.Close()
+	})
+	return cfg
+}
+
+// process is a member in a process of its own, which can hang or die.
+type process struct {
+	cmd   *exec.Cmd
+	lines chan string
+}
+
+// TestMemberProcess is no test but what a process runs.
+func TestMemberProcess(t *testing.T) {
+	name, addr := os.Getenv("BONGSU_MEMBER"), os.Getenv("BONGSU_MEMBER_KAFKA")
+	if name == "" {
+		t.Skip("runs in a process of its own")
+	}
+	c := NewConsumer(kafka.Config{Brokers: []string{addr}, ClientID: name}, manyShards, nil, testLog())
+	out := &lockedWriter{w: os.Stdout}
+	go func() {
+		for range time.Tick(20 * time.Millisecond) {
+			if err := c.Commit(map[int32]int64{0: 0}); err != nil {
+				_, _ = fmt.Fprintln(out, "refused", err)
+			} else {
+				_, _ = fmt.Fprintln(out, "committed")
+			}
+		}
+	}()
+	_ = c.Run(context.Background(), &watched{name: name, service: &service{}, told: out})
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func startProcess(t *testing.T, cfg kafka.Config, name string) *process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestMemberProcess$")
+	cmd.Env = append(os.Environ(), "BONGSU_MEMBER="+name, "BONGSU_MEMBER_KAFKA="+cfg.Brokers[0])
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: cmd, lines: make(chan string, 100_000)}
+	go func() {
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			p.lines <- scan.Text()
+		}
+		close(p.lines)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGKILL)
+		_ = cmd.Wait()
+	})
+	return p
+}
+
+// wait returns the next line that begins so.
+func (p *process) wait(t *testing.T, prefix string) string {
+	t.Helper()
+	timeout := time.After(30 * time.Second)
+	for {
+		select {
+		case line := <-p.lines:
+			if strings.HasPrefix(line, prefix) {
+				return line
+			}
+		case <-timeout:
+			t.Fatalf("in vain for %q", prefix)
+		}
+	}
+}
+
+func TestServiceDuringRebalances(t *testing.T) {
+	cfg := many(t)
+	s := &service{}
+	s.member(t, cfg, "a")
+	s.member(t, cfg, "b")
+	_, leave := s.member(t, cfg, "c")
+	time.Sleep(8 * time.Second)
+	say := func(what string, change func()) {
+		kept, moved, took, moves := s.during(change)
+		t.Logf("%-28s kept ≤ %-8v moved ≤ %-8v last move after %-8v (%d moves)", what,
+			kept.Round(time.Millisecond), moved.Round(time.Millisecond), took.Round(time.Millisecond), moves)
+	}
+	say("nothing", func() {})
+	for range 2 {
+		say("a member leaves", leave)
+		say("a member joins", func() { _, leave = s.member(t, cfg, "c") })
+	}
+	leave()
+	time.Sleep(3 * time.Second)
+	evict := func() {
+		if n, err := kafka.Evict(t.Context(), cfg, []string{Group}, "p"); err != nil || n != 1 {
+			t.Error(n, err)
+		}
+	}
+	p := startProcess(t, cfg, "p")
+	p.wait(t, "own")
+	time.Sleep(4 * time.Second)
+	say("one hangs 2 s, is evicted", func() {
+		_ = p.cmd.Process.Signal(syscall.SIGSTOP)
+		time.Sleep(2 * time.Second)
+		start := time.Now()
+		evict()
+		t.Log("evict took", time.Since(start))
+	})
+	_ = p.cmd.Process.Signal(syscall.SIGCONT)
+	time.Sleep(4 * time.Second)
+	say("one hangs at a join, evicted", func() {
+		_ = p.cmd.Process.Signal(syscall.SIGSTOP)
+		_, leave = s.member(t, cfg, "c")
+		time.Sleep(2 * time.Second)
+		evict()
+	})
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+}
