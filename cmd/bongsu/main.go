@@ -45,6 +45,7 @@ type cli struct {
 	Token   tokenCmd   `cmd:"" help:"Mint a token for a person or a program."`
 	Tail    tailCmd    `cmd:"" help:"Follow a person's streams in the terminal."`
 	Load    loadCmd    `cmd:"" help:"Measure a hub under load."`
+	Cluster clusterCmd `cmd:"" help:"Show who owns what."`
 	Version versionCmd `cmd:"" help:"Say what was built."`
 }
 
@@ -116,7 +117,7 @@ func configPath(k *kong.Context, c *cli) string {
 func commandName(args []string) string {
 	for _, arg := range args {
 		switch arg {
-		case "serve", "publish", "token", "tail", "load", "version":
+		case "serve", "publish", "token", "tail", "load", "cluster", "version":
 			return arg + " "
 		}
 	}

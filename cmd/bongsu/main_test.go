@@ -56,6 +56,7 @@ func TestHelp(t *testing.T) {
 	for name, args := range map[string][]string{
 		"bongsu": {"--help"}, "publish": {"publish", "--help"}, "token": {"token", "--help"},
 		"tail": {"tail", "--help"}, "load": {"load", "--help"},
+		"cluster": {"cluster", "--help"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := bongsu(t, "", args...)
@@ -114,6 +115,8 @@ func TestWrongUseSaysWhatToDo(t *testing.T) {
 		"no token":           {[]string{"tail"}, "BONGSU_TOKEN"},
 		"bad cursor":         {[]string{"tail", "--token", "t", "--since", "x"}, "--since"},
 		"bad url":            {[]string{"tail", "--token", "t", "--url", "x"}, "http://"},
+		"no ops token":       {[]string{"cluster"}, "--scope ops"},
+		"bad node":           {[]string{"cluster", "--token", "t", "--url", "ftp://x"}, "http://host:port"},
 		"load elsewhere":     {append([]string{"load", "--url", "http://192.0.2.1"}, secret...), "--i-own-this-host"},
 		"load without end":   {append([]string{"load", "-d", "0s"}, secret...), "duration or events"},
 		"load targets":       {append([]string{"load", "--targets", "some"}, secret...), "mixed"},
