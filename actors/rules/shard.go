@@ -57,7 +57,7 @@ func (s *Shard) Own(generation int32, from, end int64) (fresh bool) {
 // a tenure.
 func (s *Shard) LetGo() (over bool) {
 	over = s.held
-	*s = Shard{generation: s.generation, gap: true}
+	s.assigned, s.held = false, false
 	return over
 }
 
