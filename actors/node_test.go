@@ -41,6 +41,12 @@ func (m *memory) setAway(away bool) {
 	m.away = away
 }
 
+func (m *memory) refuseWrites(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refuse = err
+}
+
 func (m *memory) Write(_ context.Context, entries []*hub.Entry, marks []hub.Mark) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -187,6 +193,10 @@ type recorder struct {
 	marks   map[string]map[hub.Stream]uint64
 	lost    []hub.Stream
 	panics  bool
+}
+
+func newRecorder() *recorder {
+	return &recorder{entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}}
 }
 
 func (s *recorder) setPanics(panics bool) {
