@@ -1,14 +1,17 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
-
-	"google.golang.org/grpc"
+	"strings"
+	"sync"
+	"time"
 )
 
-// quiet returns a logger that lowers protoactor's chatty informational lines to
-// debug: what it reports at start and stop means nothing to an operator.
+// quiet returns a logger that lowers protoactor's chatty lines to debug: what it
+// reports at start and stop means nothing to an operator, and of connections that
+// come and go the cluster tells by itself.
 func quiet(log *slog.Logger) *slog.Logger { return slog.New(lowered{log.Handler()}) }
 
 type lowered struct{ next slog.Handler }
@@ -28,6 +31,11 @@ func (l lowered) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements slog.Handler.
 func (l lowered) Handle(ctx context.Context, record slog.Record) error {
 	record.Level = lower(record.Level)
+	if strings.HasPrefix(record.Message, "Endpoint") || strings.HasPrefix(record.Message, "gRPC") {
+		if record.Level = slog.LevelDebug; !l.next.Enabled(ctx, slog.LevelDebug) {
+			return nil
+		}
+	}
 	return l.next.Handle(ctx, record)
 }
 
@@ -37,10 +45,53 @@ func (l lowered) WithAttrs(attrs []slog.Attr) slog.Handler { return lowered{l.ne
 // WithGroup implements slog.Handler.
 func (l lowered) WithGroup(name string) slog.Handler { return lowered{l.next.WithGroup(name)} }
 
-func grpcServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.MaxRecvMsgSize(maxRemoteMessage), grpc.MaxSendMsgSize(maxRemoteMessage)}
+// gossipLog takes memberlist's lines. They go out at debug, except that whoever
+// speaks without the secret is told of, once a minute at most.
+type gossipLog struct {
+	log    *slog.Logger
+	seldom seldom
 }
 
-func grpcCallOptions() []grpc.CallOption {
-	return []grpc.CallOption{grpc.MaxCallRecvMsgSize(maxRemoteMessage), grpc.MaxCallSendMsgSize(maxRemoteMessage)}
+// Write implements io.Writer; memberlist gives it one line at a time.
+func (g *gossipLog) Write(line []byte) (int, error) {
+	for _, sign := range []string{"ecrypt", "ncrypted", "label"} {
+		if bytes.Contains(line, []byte(sign)) {
+			if more, ok := g.seldom.now(time.Now()); ok {
+				g.log.Warn("a message to the port of the members was refused: whoever sent it does not hold the cluster's secret",
+					"detail", text(line), "more", more)
+			}
+			return len(line), nil
+		}
+	}
+	if g.log.Enabled(context.Background(), slog.LevelDebug) {
+		g.log.Debug("memberlist", "detail", text(line))
+	}
+	return len(line), nil
+}
+
+// text is a line of memberlist's without the time that it begins with.
+func text(line []byte) string {
+	s := string(bytes.TrimSpace(line))
+	if _, after, ok := strings.Cut(s, "["); ok {
+		return "[" + after
+	}
+	return s
+}
+
+// seldom lets one event a minute through and counts those between.
+type seldom struct {
+	mu    sync.Mutex
+	last  time.Time
+	count int
+}
+
+func (s *seldom) now(at time.Time) (more int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.last.IsZero() && at.Sub(s.last) < time.Minute {
+		s.count++
+		return 0, false
+	}
+	more, s.count, s.last = s.count, 0, at
+	return more, true
 }

@@ -2,202 +2,275 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
-	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	pcluster "github.com/asynkron/protoactor-go/cluster"
-	"github.com/asynkron/protoactor-go/remote"
 
+	"bongsu/cluster/view"
 	"bongsu/internal/hub"
 )
 
-// maxRemoteMessage bounds one message between nodes. gRPC's own default of
-// 4 MiB is less than a batch of the largest entries, and a message over the
-// bound is lost without a word.
-const maxRemoteMessage = 32 << 20
+const (
+	// joinPatience bounds how long a start waits for a member to be reached. The
+	// first node of a cluster reaches nobody.
+	joinPatience = 3 * time.Second
+	// namesakePatience bounds how long a start waits for a node of the same name to
+	// be found dead.
+	namesakePatience = 6 * time.Second
+	// leavePatience bounds how long a node waits for another to know that it leaves.
+	leavePatience = time.Second
+)
 
-// Options configures a Node.
-type Options struct {
-	// RemoteAddr is where actors of other nodes reach this one, host:port; port 0
-	// takes a free one.
-	RemoteAddr string
-	// Producer makes the actor of a stream, whatever its kind.
-	Producer actor.Producer
-	Log      *slog.Logger
-}
-
-// Node is this process's membership in the cluster, with its actor system.
+// Node is this process's membership in the cluster, with its actor system. The
+// others may drop it, wrongly: it then goes on under a new id, with a new actor
+// system. Its methods speak of the present one.
 type Node struct {
-	system  *actor.ActorSystem
-	cluster *pcluster.Cluster
-	kinds   map[hub.StreamKind]*actor.Props
-	lookup  *lookup
-	addr    string
-	started bool // by Start; read by Stop
+	opts      Options
+	log       *slog.Logger
+	gossipLog *gossipLog
+	keys      *keys
+	metrics   *nodeMetrics
+	place            // ports are filled in at the first start
+	ip        string // under which others reach this node; empty alone
+	owner     Owner  // by Start
+
+	newCarrier func(*incarnation) carrier
+
+	present atomic.Pointer[incarnation]
+	urls    atomic.Pointer[[]string]
+	moves   moves
+
+	births  chan birth // why to be reborn; holds one
+	life    context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
 }
 
 // New prepares a node. It starts nothing; Start does.
 func New(opts Options) (*Node, error) {
-	host, port, err := splitAddr(opts.RemoteAddr)
+	place, err := opts.check()
 	if err != nil {
 		return nil, err
 	}
+	secret := opts.Secret
 	log := opts.Log.With("part", "cluster")
-	system := actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet(log) }),
-		actor.WithDeadLetterRequestLogging(false), // Request retries and reports it itself
-	)
+	switch {
+	case secret != nil:
+	case opts.Bind == "":
+		secret = make([]byte, secretLen)
+		_, _ = rand.Read(secret) // never fails
+	default:
+		log.Warn("no secret is set: any process on this machine can join the cluster")
+		secret = loopbackSecret()
+	}
+	keys, err := newKeys(secret)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := newNodeMetrics(opts.Metrics)
+	if err != nil {
+		return nil, err
+	}
 	n := &Node{
-		system: system,
-		kinds:  make(map[hub.StreamKind]*actor.Props),
-		lookup: &lookup{log: log},
-		addr:   opts.RemoteAddr,
+		opts: opts, log: log, gossipLog: &gossipLog{log: log}, keys: keys, metrics: metrics, place: place,
+		births: make(chan birth, 1),
 	}
-	remoting := remote.Configure(host, port,
-		remote.WithEndpointWriterBatchSize(64),
-		remote.WithEndpointWriterQueueSize(4096),
-		remote.WithServerOptions(grpcServerOptions()...),
-		remote.WithCallOptions(grpcCallOptions()...),
-	)
-	kinds := make([]*pcluster.Kind, 0, 5)
-	for _, kind := range []hub.StreamKind{hub.KindAll, hub.KindMall, hub.KindPartner, hub.KindAdmin, hub.KindRoom} {
-		k := pcluster.NewKind(string(kind), actor.PropsFromProducer(opts.Producer))
-		n.kinds[kind] = k.Props
-		kinds = append(kinds, k)
-	}
-	config := pcluster.Configure("bongsu", &solo{started: make(chan struct{})}, n.lookup, remoting, pcluster.WithKinds(kinds...))
-	n.cluster = pcluster.New(system, config)
+	n.moves.owners = make(map[int32]string)
+	n.life, n.end = context.WithCancel(context.Background())
+	n.urls.Store(&[]string{})
 	return n, nil
 }
 
-func splitAddr(addr string) (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", 0, fmt.Errorf("remote address %q: %w", addr, err)
-	}
-	port, err = strconv.Atoi(text)
-	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("remote address %q: the port is a number from 0 to 65535", addr)
-	}
-	return host, port, nil
-}
+// alone reports whether this node is the whole cluster.
+func (n *Node) alone() bool { return n.opts.Bind == "" }
 
-// Start joins the cluster. host answers for the streams that this node owns. It
-// returns when the node is a member, with the error of an address that cannot be
-// listened on, or with ctx's error.
-func (n *Node) Start(ctx context.Context, host Host) error {
-	n.lookup.host = host
-	// StartMember panics where it cannot listen.
-	probe, err := new(net.ListenConfig).Listen(ctx, "tcp", n.addr)
+// Start joins the cluster. owner answers for the streams that this node owns. It
+// returns when the node is a member: known to the others if any of the seeds was
+// reached, by itself if none was; it goes on trying. The error is that of an address
+// that cannot be listened on, of a living node that has the same name, or ctx's.
+func (n *Node) Start(ctx context.Context, owner Owner) error {
+	n.owner = owner
+	if !n.alone() {
+		ip, err := n.opts.advertised(ctx, n.bind)
+		if err != nil {
+			return err
+		}
+		n.ip = ip
+	}
+	inc, err := n.incarnate(ctx)
 	if err != nil {
 		return err
 	}
-	_ = probe.Close()
-	provider, ok := n.cluster.Config.ClusterProvider.(*solo)
-	if !ok {
-		return errors.New("cluster: unknown provider")
+	if !n.alone() {
+		if err := n.enter(ctx, inc); err != nil {
+			inc.leave(leavePatience)
+			inc.stop()
+			return err
+		}
 	}
-	// StartMember sleeps for a second after everything is in place; there is no
-	// need to sleep with it.
-	go n.cluster.StartMember()
+	n.present.Store(inc)
+	n.running.Go(n.attend)
+	return nil
+}
+
+// enter joins the seeds and sees to it that the node's name is its own.
+func (n *Node) enter(ctx context.Context, inc *incarnation) error {
+	joining, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	if inc.join(joining, map[string]bool{inc.gossip.addr(): true}, nil) == 0 && len(n.opts.Join) > 0 {
+		n.log.Warn("no other node could be reached; this one starts, and goes on trying")
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("join the cluster: %w", err)
+	}
+	return inc.nameIsFree(ctx)
+}
+
+// nameIsFree waits until no other node has this one's name. One that answers is
+// alive: there is no waiting for it.
+func (inc *incarnation) nameIsFree(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, namesakePatience)
+	defer cancel()
+	for {
+		// Whoever was found by joining may not be in the view yet.
+		inc.woken()
+		if !sleep(ctx, 20*time.Millisecond) {
+			break
+		}
+		other, ok := inc.namesake()
+		if !ok {
+			return nil
+		}
+		addr := (*inc.addrs.Load())[other.ID]
+		if inc.gossip.answers(other.ID, addr) {
+			return hub.Invalidf("a node of the name %q lives at %s: give this one another name", other.Name, other.Addr)
+		}
+		inc.suspect(other.ID)
+		if !sleep(ctx, 200*time.Millisecond) {
+			break
+		}
+	}
+	return fmt.Errorf("a node of the name %q has not been found dead: %w", inc.node.opts.Name, ctx.Err())
+}
+
+func (inc *incarnation) namesake() (view.Announcement, bool) {
+	for _, a := range inc.view.Load().Members() {
+		if a.Name == inc.node.opts.Name && a.ID != inc.id {
+			return a, true
+		}
+	}
+	return view.Announcement{}, false
+}
+
+// sleep waits and reports false if ctx ended meanwhile.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	select {
-	case <-provider.started:
-		n.started = true
-		return nil
+	case <-timer.C:
+		return true
 	case <-ctx.Done():
-		return fmt.Errorf("join the cluster: %w", ctx.Err())
+		return false
 	}
 }
 
-// Stop leaves the cluster and stops every actor. Whatever the actors hold must
-// have been flushed before. It does not wait for actors to end. A node that has not
+// Leave tells the others that this node goes, so that none of them takes it for
+// dead. Its shards must have been handed over before. Stop follows.
+func (n *Node) Leave(ctx context.Context) error {
+	inc := n.present.Load()
+	if inc == nil {
+		return errors.New("the node has not started")
+	}
+	patience := leavePatience
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline))
+	}
+	inc.leave(patience)
+	return ctx.Err()
+}
+
+// Stop stops every actor and ends the node. Whatever the actors hold must have
+// been flushed before. It does not wait for actors to end. A node that has not
 // started has nothing to stop.
 func (n *Node) Stop() {
-	if n.started {
-		n.cluster.Shutdown(false)
+	n.end()
+	n.running.Wait()
+	if inc := n.present.Load(); inc != nil {
+		inc.stop()
+	}
+	n.metrics.unregister()
+}
+
+// OwnershipChanged has the node tell the others which shards it owns now. It does
+// not block and calls the owner from another goroutine.
+func (n *Node) OwnershipChanged() {
+	if inc := n.present.Load(); inc != nil {
+		inc.woken()
 	}
 }
 
-// ID returns the node's id, fresh at every start.
-func (n *Node) ID() string { return n.system.ID }
-
-// Addr returns the address at which other nodes reach this one's actors.
-func (n *Node) Addr() string { return n.system.Address() }
-
-// System returns the actor system, for the part that hosts the actors.
-func (n *Node) System() *actor.ActorSystem { return n.system }
-
-// Spawn starts an actor of the stream's kind on this node. Only the Host calls
+// Spawn starts an actor of the stream's kind on this node. Only the Owner calls
 // it: it alone knows that there is none yet.
 func (n *Node) Spawn(stream hub.Stream) (*actor.PID, error) {
-	props, ok := n.kinds[stream.Kind()]
-	if !ok {
-		return nil, hub.Invalidf("stream %q has no kind of actor", stream)
+	inc := n.present.Load()
+	if inc == nil {
+		return nil, hub.Unavailablef("the node has not started")
 	}
-	return n.system.Root.SpawnPrefix(props, string(stream)), nil
+	return inc.spawn(stream)
 }
 
-const (
-	// tryPatience is how long one try of a request waits. What reaches an actor at
-	// the moment at which it stops is lost without a word, so waiting longer may be
-	// in vain.
-	tryPatience = 2 * time.Second
-	// retryFirst and retryMost bound the wait between tries.
-	retryFirst = 5 * time.Millisecond
-	retryMost  = 200 * time.Millisecond
-)
-
-// Request asks the stream's actor, wherever it lives, and waits for its answer.
-// When the actor cannot be found or went away it tries again with a jittered
-// backoff until ctx ends; message must therefore be harmless to repeat. The
-// error wraps hub.ErrUnavailable unless ctx was cancelled. ctx must have a deadline.
-func (n *Node) Request(ctx context.Context, stream hub.Stream, message any) (any, error) {
-	wait := retryFirst
-	for {
-		answer, err := n.try(ctx, stream, message)
-		if err == nil {
-			return answer, nil
-		}
-		timer := time.NewTimer(wait/2 + rand.N(wait/2+1))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return nil, ctx.Err()
-			}
-			return nil, hub.Unavailablef("stream %s: %w", stream, err)
-		case <-timer.C:
-		}
-		wait = min(2*wait, retryMost)
+// Root returns the root context of the present actor system, nil before Start.
+func (n *Node) Root() *actor.RootContext {
+	if inc := n.present.Load(); inc != nil {
+		return inc.system.Root
 	}
+	return nil
 }
 
-// Tell sends a message to the stream's actor, wherever it lives, and does not
-// wait. It is lost when the actor cannot be found.
-func (n *Node) Tell(stream hub.Stream, message any) {
-	if pid := n.lookup.Get(identityOf(stream)); pid != nil {
-		n.system.Root.Send(pid, message)
+// ID returns the node's id, fresh at every start and when it is reborn; empty
+// before Start.
+func (n *Node) ID() string {
+	if inc := n.present.Load(); inc != nil {
+		return inc.id
 	}
+	return ""
 }
 
-func (n *Node) try(ctx context.Context, stream hub.Stream, message any) (any, error) {
-	pid := n.lookup.Get(identityOf(stream))
-	if pid == nil {
-		return nil, errors.New("its shard has no owner yet")
+// Addr returns the address at which other nodes reach this one's actors; empty
+// before Start.
+func (n *Node) Addr() string {
+	if inc := n.present.Load(); inc != nil {
+		return inc.system.Address()
 	}
-	patience := tryPatience
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = max(min(patience, time.Until(deadline)), time.Millisecond)
-	}
-	answer, err := n.system.Root.RequestFuture(pid, message, patience).Result()
-	if err != nil {
-		return nil, fmt.Errorf("its actor did not answer: %w", err)
-	}
-	return answer, nil
+	return ""
 }
+
+// Joinable returns the address at which other nodes can join this one, host:port;
+// empty alone or before Start.
+func (n *Node) Joinable() string {
+	if inc := n.present.Load(); inc != nil && inc.gossip != nil {
+		return inc.gossip.addr()
+	}
+	return ""
+}
+
+// View returns the cluster as this node knows it, never nil.
+func (n *Node) View() *view.View {
+	if inc := n.present.Load(); inc != nil {
+		return inc.view.Load()
+	}
+	return view.New(n.opts.Shards)
+}
+
+// Peers returns how many other living members there are.
+func (n *Node) Peers() int { return max(len(n.View().Members())-1, 0) }
+
+// URLs returns where clients reach the living nodes, this one first. The slice is
+// shared: it is not to be changed. It is empty if clients must not be told.
+func (n *Node) URLs() []string { return *n.urls.Load() }

@@ -1,0 +1,219 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNodesFindEachOtherThroughOneSeed(t *testing.T) {
+	l := newLAN()
+	a := start(t, l, "a")
+	b, c := start(t, l, "b", a), start(t, l, "c", a)
+	agree(t, a, b, c)
+	if a.Peers() != 2 {
+		t.Errorf("a has %d peers", a.Peers())
+	}
+	if got := c.URLs(); len(got) != 3 || got[0] != "http://c" {
+		t.Errorf("URLs = %v, want c's own first", got)
+	}
+}
+
+func TestEverybodyLearnsAtOnceWhoOwnsWhat(t *testing.T) {
+	members := together(t, newLAN(), "a", "b", "c")
+	a, b := members[0], members[1]
+	a.holder.own(1, 0, 1, 2, 3)
+	begun := time.Now()
+	a.OwnershipChanged()
+	owns := func(m *member, shard int32, who *member) bool {
+		id, ok := m.View().Owner(shard)
+		return ok && id == who.ID()
+	}
+	for _, m := range members {
+		eventually(t, "the owner of a shard is known", 5*time.Second, func() bool { return owns(m, 3, a) })
+	}
+	if took := time.Since(begun); took > 500*time.Millisecond {
+		t.Errorf("it took %s", took)
+	}
+	b.holder.own(2, 3)
+	b.OwnershipChanged()
+	for _, m := range members {
+		eventually(t, "the claim of the later generation holds", 5*time.Second, func() bool { return owns(m, 3, b) && owns(m, 2, a) })
+	}
+	moves := members[2].Moves()
+	if len(moves) == 0 || moves[0].Shard != 3 || moves[0].From != "a" || moves[0].To != "b" {
+		t.Errorf("moves = %+v", moves)
+	}
+}
+
+func TestANodeThatLeavesIsNotTakenForDead(t *testing.T) {
+	members := together(t, newLAN(), "a", "b", "c")
+	a, b, c := members[0], members[1], members[2]
+	begun := time.Now()
+	if err := c.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	agree(t, a, b)
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("the others took %s to notice", took)
+	}
+	c.Stop()
+	time.Sleep(2 * evictionStep)
+	if got := slices.Concat(a.evictions(), b.evictions()); len(got) > 0 {
+		t.Errorf("removed from the groups: %v", got)
+	}
+}
+
+func TestAKilledNodeIsNoticedAtOnceAndRemovedFromTheGroups(t *testing.T) {
+	members := together(t, newLAN(), "a", "b", "c")
+	a, b, c := members[0], members[1], members[2]
+	time.Sleep(1200 * time.Millisecond) // connections between all stand
+	begun := time.Now()
+	c.Stop() // without Leave
+	agree(t, a, b)
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+	eventually(t, "c was removed from the groups", 5*time.Second, func() bool {
+		return slices.Contains(slices.Concat(a.evictions(), b.evictions()), "c")
+	})
+}
+
+func TestANodeThatWasCutOffIsRebornUnderANewID(t *testing.T) {
+	l := newLAN()
+	members := together(t, l, "a", "b", "c")
+	a, b, c := members[0], members[1], members[2]
+	c.holder.own(1, 1)
+	was, root := c.ID(), c.Root()
+	l.split(1, "c")
+	agree(t, a, b)
+	eventually(t, "c is alone", 20*time.Second, func() bool { return c.Peers() == 0 })
+	if got := c.evictions(); len(got) > 1 {
+		t.Errorf("the node that was cut off removed %v from the groups", got)
+	}
+	l.heal()
+	eventually(t, "c has a new id", 20*time.Second, func() bool { return c.ID() != was })
+	agree(t, a, b, c)
+	eventually(t, "c joined its groups anew", 5*time.Second, func() bool { return c.rejoins() == 1 })
+	c.holder.mu.Lock()
+	letGo := c.holder.letGo
+	c.holder.mu.Unlock()
+	if letGo != 1 || c.Root() == root {
+		t.Errorf("let go %d times; the actor system is a new one: %v", letGo, c.Root() != root)
+	}
+	if a.rejoins()+b.rejoins() != 0 {
+		t.Error("the larger side was reborn")
+	}
+}
+
+func TestANodeThatOneOtherDroppedIsReborn(t *testing.T) {
+	members := together(t, newLAN(), "a", "b", "c")
+	a, c := members[0], members[2]
+	was := c.ID()
+	a.present.Load().found <- look{was, whyRefused} // a false alarm
+	eventually(t, "c has a new id", 20*time.Second, func() bool { return c.ID() != was })
+	agree(t, members...)
+}
+
+func TestAClusterThatWasSplitInTwoBecomesOneAgain(t *testing.T) {
+	l := newLAN()
+	members := together(t, l, "a", "b", "c", "d")
+	l.split(1, "c", "d")
+	agree(t, members[:2]...)
+	agree(t, members[2:]...)
+	l.heal()
+	agree(t, members...)
+	first, second := members[0].rejoins()+members[1].rejoins(), members[2].rejoins()+members[3].rejoins()
+	if first != 0 && second != 0 {
+		t.Errorf("%d nodes of one side were reborn, and %d of the other", first, second)
+	}
+	if first+second != 2 {
+		t.Errorf("%d nodes were reborn, want those of one side", first+second)
+	}
+}
+
+func TestNodesThatStartedApartBecomeOneCluster(t *testing.T) {
+	l := newLAN()
+	a := start(t, l, "a")
+	l.split(1, "b")
+	b := start(t, l, "b", a)
+	if b.Peers() != 0 {
+		t.Fatal("b reached a")
+	}
+	l.heal()
+	agree(t, a, b)
+	if a.rejoins()+b.rejoins() != 0 {
+		t.Error("a node was reborn although none was dropped")
+	}
+}
+
+func TestALivingNodesNameIsRefused(t *testing.T) {
+	l := newLAN()
+	a := start(t, l, "a")
+	second := prepare(t, l, "a", func(o *Options) { o.Join = []string{a.Joinable()} })
+	begun := time.Now()
+	err := second.Start(t.Context(), second.holder)
+	if err == nil || !strings.Contains(err.Error(), `name "a"`) {
+		t.Fatalf("Start = %v", err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	second.Stop()
+	agree(t, a)
+}
+
+func TestAKilledNodeComesBackUnderItsName(t *testing.T) {
+	for name, sameAddress := range map[string]bool{"at its address": true, "elsewhere": false} {
+		t.Run(name, func(t *testing.T) {
+			l := newLAN()
+			members := together(t, l, "a", "b")
+			a, b := members[0], members[1]
+			bind := b.Joinable()
+			b.Stop()
+			again := prepare(t, l, "b", func(o *Options) {
+				o.Join = []string{a.Joinable()}
+				if sameAddress {
+					o.Bind = bind
+				}
+			})
+			begun := time.Now()
+			if err := again.Start(t.Context(), again.holder); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(again.Stop)
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			agree(t, a, again)
+		})
+	}
+}
+
+func TestASeedThatIsADNSName(t *testing.T) {
+	l := newLAN()
+	a := start(t, l, "a")
+	addr, err := parseAddr("", a.Joinable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr.host = "localhost"
+	b := prepare(t, l, "b", func(o *Options) { o.Join = []string{addr.String(), "no-such-host.invalid"} })
+	if err := b.Start(t.Context(), b.holder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Stop)
+	agree(t, a, b)
+}
+
+func TestAStartCanBeGivenUp(t *testing.T) {
+	m := prepare(t, newLAN(), "a", nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Start(ctx, m.holder); err == nil {
+		t.Error("started")
+		m.Stop()
+	}
+}

@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"time"
+)
+
+const (
+	// rebirthPause is the least time between two lives: the others have to see one
+	// end before they see the next begin.
+	rebirthPause = 200 * time.Millisecond
+	// rebirthRetry is the wait after a life that could not begin.
+	rebirthRetry = 500 * time.Millisecond
+)
+
+// birth asks for a new life after the one that another node dropped.
+type birth struct {
+	after *incarnation
+	why   verdict
+}
+
+// bear asks for a new life; it does not block.
+func (n *Node) bear(inc *incarnation, why verdict) {
+	select {
+	case n.births <- birth{inc, why}:
+	default:
+	}
+}
+
+// attend gives the node a new life whenever one is asked for.
+func (n *Node) attend() {
+	for {
+		select {
+		case <-n.life.Done():
+			return
+		case b := <-n.births:
+			if b.after == n.present.Load() {
+				n.reborn(b)
+			}
+		}
+	}
+}
+
+// reborn ends a life that others have dropped, with all its actors, and begins
+// another. What the shards' new owners do meanwhile is not disturbed: nothing of the
+// old life goes out any more.
+func (n *Node) reborn(b birth) {
+	n.metrics.rebirths.Inc()
+	n.log.Warn("other members had dropped this node: it lets go of everything and joins again under a new id",
+		"id", b.after.id, "told_by", b.why.From)
+	n.owner.LetGo()
+	b.after.leave(rebirthPause)
+	b.after.stop()
+	for {
+		inc, err := n.incarnate(n.life)
+		if err == nil {
+			n.present.Store(inc)
+			inc.join(n.life, map[string]bool{inc.gossip.addr(): true}, addrsOf(b.after))
+			n.log.Info("this node joined again", "id", inc.id)
+			break
+		}
+		n.log.Error("this node cannot join again yet", "err", err)
+		if !sleep(n.life, rebirthRetry) {
+			return
+		}
+	}
+	if n.opts.Rejoin != nil {
+		n.opts.Rejoin()
+	}
+}
+
+// addrsOf returns where memberlist had the members in a life.
+func addrsOf(inc *incarnation) []string {
+	known := *inc.addrs.Load()
+	addrs := make([]string, 0, len(known))
+	for _, addr := range known {
+		addrs = append(addrs, addr)
+	}
+	return addrs
+}

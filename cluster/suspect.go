@@ -1,0 +1,103 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// probes are the waits before each attempt at the address of a member whose
+// connection broke: a process that is ending may close its listener last.
+var probes = [...]time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond}
+
+// probePatience bounds one such attempt.
+const probePatience = 500 * time.Millisecond
+
+// doubts is how many questions a member may leave without an answer.
+const doubts = 2
+
+// look is an attempt to find out about a member.
+type look struct {
+	id     string
+	reason why // for which it will have been dropped
+}
+
+// suspects are the looks that are under way.
+type suspects struct {
+	mu      sync.Mutex
+	pending map[look]bool
+}
+
+// suspect looks, beside, whether the process of a member is gone, because a
+// connection to it broke: its address then refuses connections, and there is no need
+// to wait until its silence has become certain. It does not block.
+func (inc *incarnation) suspect(id string) {
+	addr, ok := (*inc.addrs.Load())[id]
+	if !ok {
+		return
+	}
+	inc.look(id, whyRefused, func() bool { return inc.refuses(addr) })
+}
+
+// doubt looks, beside, whether a member answers that memberlist takes for dead.
+func (inc *incarnation) doubt(p peer) {
+	inc.look(p.id, whySilent, func() bool {
+		for range doubts {
+			if inc.gossip.answers(p.id, p.addr) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// look has a member dropped if it is found dead, for one reason at a time.
+func (inc *incarnation) look(id string, reason why, dead func() bool) {
+	key := look{id, reason}
+	inc.suspects.mu.Lock()
+	defer inc.suspects.mu.Unlock()
+	if inc.suspects.pending[key] || inc.life.Err() != nil {
+		return
+	}
+	inc.suspects.pending[key] = true
+	go func() {
+		defer func() {
+			inc.suspects.mu.Lock()
+			defer inc.suspects.mu.Unlock()
+			delete(inc.suspects.pending, key)
+		}()
+		if dead() {
+			select {
+			case inc.found <- key:
+			case <-inc.life.Done():
+			}
+		}
+	}()
+}
+
+// refuses reports whether nobody listens at the address, of a host that is there.
+func (inc *incarnation) refuses(addr string) bool {
+	for _, wait := range probes {
+		select {
+		case <-time.After(wait):
+		case <-inc.life.Done():
+			return false
+		}
+		ctx, cancel := context.WithTimeout(inc.life, probePatience)
+		conn, err := inc.node.opts.network.dial(ctx, addr)
+		cancel()
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return true
+		}
+		if err == nil {
+			// To memberlist this is a stream that ends before it began: nothing to report.
+			_ = memberlist.AddLabelHeaderToStream(conn, label)
+			_ = conn.Close()
+		}
+	}
+	return false
+}
