@@ -32,8 +32,10 @@ type feed struct {
 	known chan struct{}
 	// waiting counts those who wait for known.
 	waiting int
-	// tending says that a goroutine is at work to get what the feed needs.
+	// tending says that the tender is at work to get what the feed needs; trouble
+	// is the tender's then, without the lock.
 	tending bool
+	trouble trouble
 	// marks are those that came while somebody waits, for a person's own stream:
 	// a session that is about to join would miss them otherwise.
 	marks map[hub.Stream]uint64

@@ -119,6 +119,10 @@ func (g *Gateway) Admit() error {
 	return nil
 }
 
+// Connections returns how many connections there are, those without a session yet
+// included.
+func (g *Gateway) Connections() int64 { return g.connections.Load() }
+
 // Dismiss gives back a place that Admit has given.
 func (g *Gateway) Dismiss() {
 	g.connections.Add(-1)

@@ -3,8 +3,10 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -317,6 +319,45 @@ func TestDrainClosesAllOverTheWindow(t *testing.T) {
 	}
 	if err := g.Admit(); !errors.Is(err, hub.ErrUnavailable) {
 		t.Errorf("a new connection: %v", err)
+	}
+}
+
+func TestDrainSpreadsReconnectsEvenly(t *testing.T) {
+	for _, sessions := range []int{3000, 130, 7} {
+		synctest.Test(t, func(t *testing.T) {
+			g, _ := start(t, gateway.Options{})
+			const window, parts = 10 * time.Second, 10
+			var began time.Time
+			var closed [parts]int
+			var mu sync.Mutex
+			for i := range sessions {
+				if err := g.Admit(); err != nil {
+					t.Fatal(err)
+				}
+				c := &client{ended: make(chan struct{})}
+				c.some.L = &c.mu
+				s := g.Accept(gateway.Accepted{Conn: c, Protocol: lines{}, OnClose: func() {
+					mu.Lock()
+					defer mu.Unlock()
+					closed[time.Since(began)*parts/window]++
+				}})
+				go func() { _, _ = c.Read(nil); s.Gone() }()
+				if err := s.Connect(t.Context(), fmt.Sprint(i), nil, welcomeLine); err != nil {
+					t.Fatal(err)
+				}
+			}
+			began = time.Now()
+			if err := g.Drain(t.Context(), window); err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range closed {
+				if share := sessions / parts; n < share-share/20-1 || n > share+share/20+1 {
+					t.Errorf("%d sessions, closed in tenths of the window: %v", sessions, closed)
+					break
+				}
+			}
+			g.Close()
+		})
 	}
 }
 

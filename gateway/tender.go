@@ -51,22 +51,29 @@ func (e *staleError) Error() string {
 
 // tender gets for feeds what they need from the core: it follows, and it
 // fetches what is missing before, inside or after their windows. A feed is
-// tended by at most one goroutine, and by none while it needs nothing.
+// tended by at most one goroutine, and by none while it needs nothing or has to
+// wait before it tries again.
 type tender struct {
-	ctx     context.Context // ends when the gateway closes
-	core    Core
-	log     *slog.Logger
-	follows chan struct{} // limits the calls under way
-	fetches chan struct{}
+	ctx       context.Context // ends when the gateway closes
+	core      Core
+	log       *slog.Logger
+	followers crew
+	fetchers  crew
 }
 
 func newTender(ctx context.Context, log *slog.Logger) *tender {
-	return &tender{
-		ctx:     ctx,
-		log:     log,
-		follows: make(chan struct{}, followsAtOnce),
-		fetches: make(chan struct{}, fetchesAtOnce),
+	t := &tender{ctx: ctx, log: log}
+	t.followers = crew{limit: followsAtOnce, tend: t.run}
+	t.fetchers = crew{limit: fetchesAtOnce, tend: t.run}
+	return t
+}
+
+// crewOf returns who does the job.
+func (t *tender) crewOf(job catchup.Job) *crew {
+	if job == catchup.Follow {
+		return &t.followers
 	}
+	return &t.fetchers
 }
 
 // need returns what the feed needs next. f.mu is held.
@@ -74,9 +81,13 @@ func (f *feed) need() catchup.Task { return f.state.Need(len(f.subs) > 0 || f.wa
 
 // tend sees to it that somebody gets what the feed needs. f.mu is held.
 func (f *feed) tend() {
-	if !f.tending && f.need().Job != catchup.None {
+	if f.tending {
+		return
+	}
+	if task := f.need(); task.Job != catchup.None {
 		f.tending = true
-		go f.tender.run(f)
+		f.trouble = newTrouble()
+		f.tender.crewOf(task.Job).add(f)
 	}
 }
 
@@ -89,7 +100,7 @@ func (f *feed) next() catchup.Task {
 	return task
 }
 
-// trouble is what one goroutine has met while it tends a feed.
+// trouble is what was met since the feed last needed nothing.
 type trouble struct {
 	pause   time.Duration // before the next try
 	follow  time.Duration // how long the next Follow may take
@@ -99,35 +110,43 @@ type trouble struct {
 
 func newTrouble() trouble { return trouble{pause: leastPause, follow: leastFollow} }
 
-// run works for one feed until it needs nothing more.
-func (t *tender) run(f *feed) {
-	met := newTrouble()
+// run works for one feed until it needs nothing more, needs another crew, or has
+// to wait.
+func (t *tender) run(crew *crew, f *feed) {
 	for task := f.next(); task.Job != catchup.None; task = f.next() {
-		err := t.do(f, task, &met)
+		if right := t.crewOf(task.Job); right != crew {
+			right.add(f)
+			return
+		}
+		err := t.do(f, task)
 		switch {
 		case t.ctx.Err() != nil:
 			f.rest()
 			return
 		case err == nil && task.Job == catchup.Follow:
-			met.stale = time.Time{} // entries may still be missing: the pause stays
-			continue
+			f.trouble.stale = time.Time{} // entries may still be missing: the pause stays
 		case err == nil:
-			met = newTrouble()
-			continue
+			f.trouble = newTrouble()
+		case !t.settle(f, task, err):
+			t.log.Debug("stream is not served, trying again", "stream", f.stream, "job", task.Job, "error", err)
+			pause := f.trouble.again()
+			time.AfterFunc(pause/2+rand.N(pause/2), func() { crew.add(f) })
+			return
 		}
-		t.log.Debug("stream is not served, trying again", "stream", f.stream, "job", task.Job, "error", err)
-		if t.settle(f, task, &met, err) {
-			continue
-		}
-		t.sleep(met.pause/2 + rand.N(met.pause/2))
-		met.pause = min(2*met.pause, mostPause)
-		met.follow = min(2*met.follow, mostFollow)
 	}
 }
 
+// again returns how long to wait before the next try, and makes it take longer.
+func (m *trouble) again() time.Duration {
+	pause := m.pause
+	m.pause = min(2*pause, mostPause)
+	m.follow = min(2*m.follow, mostFollow)
+	return pause
+}
+
 // settle ends what has gone wrong for too long, and reports whether it has.
-func (t *tender) settle(f *feed, task catchup.Task, met *trouble, err error) bool {
-	now := time.Now()
+func (t *tender) settle(f *feed, task catchup.Task, err error) bool {
+	met, now := &f.trouble, time.Now()
 	var behind *staleError
 	if !errors.As(err, &behind) && task.Job == catchup.Follow {
 		met.stale = time.Time{}
@@ -153,25 +172,10 @@ func (t *tender) settle(f *feed, task catchup.Task, met *trouble, err error) boo
 	return false
 }
 
-func (t *tender) sleep(pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.ctx.Done():
-	}
-}
-
-func (t *tender) do(f *feed, task catchup.Task, met *trouble) error {
-	places, patience := t.fetches, fetchTimeout
+func (t *tender) do(f *feed, task catchup.Task) error {
+	patience := fetchTimeout
 	if task.Job == catchup.Follow {
-		places, patience = t.follows, met.follow
-	}
-	select {
-	case places <- struct{}{}:
-		defer func() { <-places }()
-	case <-t.ctx.Done():
-		return t.ctx.Err()
+		patience = f.trouble.follow
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()

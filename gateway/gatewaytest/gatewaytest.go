@@ -22,6 +22,13 @@ type Core struct {
 	// AfterPerson is called when the answer of Person is made and not yet
 	// given; nil does nothing. It is set before the first connect.
 	AfterPerson func(admin string)
+	// RefusePerson says what Person fails with; nil lets it work. It is set while
+	// nobody calls Person.
+	RefusePerson func() error
+	// AnswerFollow is called with what Follow is about to answer, and returns what
+	// it answers; it may block until ctx ends. nil changes nothing. It is set
+	// before the first connect.
+	AnswerFollow func(ctx context.Context, head hub.Head) (hub.Head, error)
 
 	mu       sync.Mutex
 	gateway  hub.Follower
@@ -48,6 +55,14 @@ func (c *Core) Refuse(refuse func(hub.Stream) error) {
 
 // Follow implements gateway.Core.
 func (c *Core) Follow(ctx context.Context, stream hub.Stream) (hub.Head, error) {
+	head, err := c.follow(ctx, stream)
+	if err != nil || c.AnswerFollow == nil {
+		return head, err
+	}
+	return c.AnswerFollow(ctx, head)
+}
+
+func (c *Core) follow(ctx context.Context, stream hub.Stream) (hub.Head, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refuse != nil {
@@ -102,6 +117,11 @@ func (c *Core) Publish(stream hub.Stream, n int) []*hub.Entry {
 
 // Person implements gateway.Core.
 func (c *Core) Person(ctx context.Context, admin string, heads []hub.Head) (map[hub.Stream]uint64, error) {
+	if c.RefusePerson != nil {
+		if err := c.RefusePerson(); err != nil {
+			return nil, err
+		}
+	}
 	marks, err := c.Core.Person(ctx, admin, heads)
 	if c.AfterPerson != nil {
 		c.AfterPerson(admin)
@@ -114,7 +134,8 @@ func (c *Core) Mark(ctx context.Context, admin string, marks map[hub.Stream]uint
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	after, err := c.Core.Mark(ctx, admin, marks)
-	if err == nil && c.followed[hub.AdminStream(admin)] {
+	own := hub.AdminStream(admin)
+	if err == nil && c.followed[own] && (c.lossy == nil || !c.lossy(own)) {
 		c.gateway.Marked(admin, after)
 	}
 	return after, err
