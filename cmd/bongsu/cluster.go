@@ -79,7 +79,7 @@ func (c *clusterCmd) watch(ctx context.Context, asking *clusterClient, io *stdio
 		raw, err := asking.get(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // it was asked to end
+			return nil
 		case err != nil && !hub.Temporary(err):
 			return err
 		case err != nil:

@@ -35,7 +35,7 @@ export class Console {
   }
 
   /** Opens a console in a browser session of its own, with what is seen left unread. */
-  static async open(browser: Browser, hub: Hub, person: Person): Promise<Console> {
+  static async open(browser: Browser, hub: { url: string }, person: Person): Promise<Console> {
     const context: BrowserContext = await browser.newContext();
     await context.addInitScript(() => {
       localStorage.setItem("bongsu.autoRead", "false");

@@ -160,7 +160,7 @@ export const en = {
     address: "Address",
     url: "For clients",
     id: "Id",
-    here: "yours",
+    here: "connected",
     hereHint: "This console is connected to it",
     silent: "no answer",
     none: "none",
