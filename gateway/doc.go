@@ -9,7 +9,8 @@
 // few writer goroutines, shared by all sessions, write what the windows hold after
 // it. History and live entries therefore take the same path, in order and each
 // once by construction; a session that needs what is before its feed's window makes
-// the feed fetch it, once for all sessions that do. What a socket does not take at
+// the feed fetch it, once for all sessions that do. Package catchup holds these
+// rules; here they get their locks, calls and sockets. What a socket does not take at
 // once is left to a goroutine that lasts as long as the socket is blocked, so that
 // a slow client holds up nobody.
 //
