@@ -50,6 +50,9 @@ func (r *Receiver) Open(now time.Time) (epoch uint64) {
 	return r.epoch
 }
 
+// Epoch returns the newest epoch, open or not.
+func (r *Receiver) Epoch() uint64 { return r.epoch }
+
 // In reports whether the epoch is the present one, and open.
 func (r *Receiver) In(epoch uint64) bool { return r.open && epoch == r.epoch }
 

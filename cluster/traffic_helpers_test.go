@@ -1,0 +1,468 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bongsu/cluster/view"
+	"bongsu/internal/hub"
+)
+
+// trafficShards is how many shards the tests' clusters have.
+const trafficShards = 16
+
+// town is a few nodes in one process that talk over loopback. Who is a member
+// and who owns what is as the test says.
+type town struct {
+	t        *testing.T
+	stations []*station
+	mu       sync.Mutex
+	claims   map[int32]int // shard to station
+	absent   map[int]bool
+	lines    *lines // under the race detector
+}
+
+// station is a node's traffic with an owner and a follower of the test's.
+type station struct {
+	town     *town
+	name     string
+	system   *actor.ActorSystem
+	traffic  *traffic
+	owner    *fakeOwner
+	follower *recorder
+	registry *prometheus.Registry
+	view     atomic.Pointer[view.View]
+	// take decides about messages that come; nil takes all.
+	filter    atomic.Pointer[func(message any) bool]
+	suspected sync.Map
+}
+
+func newTown(t *testing.T, n int) *town {
+	t.Helper()
+	t.Parallel() // what takes time here is waiting
+	w := &town{t: t, claims: map[int32]int{}, absent: map[int]bool{}, lines: newLines()}
+	for i := range n {
+		w.stations = append(w.stations, newStation(t, w, fmt.Sprintf("node-%c", 'a'+i)))
+	}
+	w.publish()
+	for _, s := range w.stations {
+		if err := s.traffic.start(); err != nil {
+			t.Fatal(err)
+		}
+		s.filterMessages()
+	}
+	t.Cleanup(func() {
+		for _, s := range w.stations {
+			s.traffic.stop()
+		}
+	})
+	return w
+}
+
+func newStation(t *testing.T, w *town, name string) *station {
+	t.Helper()
+	system := newSystem(t, w, name)
+	s := &station{town: w, name: name, system: system, follower: newRecorder(), registry: prometheus.NewRegistry()}
+	s.owner = &fakeOwner{owns: map[hub.Stream]*fakeStream{}, keys: map[string]int{}, holds: func(stream hub.Stream) bool { return w.ownerOf(stream) == s }}
+	s.view.Store(view.New(trafficShards))
+	metrics, err := newLinkMetrics(s.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.traffic = newTraffic(trafficConfig{
+		id: system.ID, system: system, view: s.view.Load, owner: s.owner, follower: s.follower,
+		status:  func() Status { return Status{Sessions: 7, Lag: map[int32]int64{3: 4}} },
+		suspect: func(id string) { s.suspected.Store(id, true) },
+		log:     slog.New(slog.DiscardHandler), metrics: metrics,
+	})
+	return s
+}
+
+// filterMessages puts the filter before the traffic's entrance.
+func (s *station) filterMessages() {
+	s.system.ProcessRegistry.Remove(s.traffic.entry)
+	s.system.ProcessRegistry.Add(entrance(func(message any) {
+		if pass := s.filter.Load(); pass == nil || (*pass)(message) {
+			s.traffic.take(message)
+		}
+	}), s.traffic.entry.Id)
+}
+
+// only lets only some messages in; nil lets in all.
+func (s *station) only(pass func(message any) bool) {
+	if pass == nil {
+		s.filter.Store(nil)
+		return
+	}
+	s.filter.Store(&pass)
+}
+
+// move gives the shards of streams to a station and tells everybody.
+func (w *town) move(to int, streams ...hub.Stream) {
+	w.mu.Lock()
+	for _, stream := range streams {
+		w.claims[stream.Shard(trafficShards)] = to
+	}
+	w.mu.Unlock()
+	w.publish()
+}
+
+// remove has all others find a station gone.
+func (w *town) remove(i int) {
+	w.mu.Lock()
+	w.absent[i] = true
+	for shard, owner := range w.claims {
+		if owner == i {
+			delete(w.claims, shard)
+		}
+	}
+	w.mu.Unlock()
+	w.publish()
+}
+
+func (w *town) ownerOf(stream hub.Stream) *station {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i, ok := w.claims[stream.Shard(trafficShards)]; ok {
+		return w.stations[i]
+	}
+	return nil
+}
+
+// publish gives all stations the view as the test wants it.
+func (w *town) publish() {
+	w.mu.Lock()
+	shards := make([][]int32, len(w.stations))
+	for shard, i := range w.claims {
+		shards[i] = append(shards[i], shard)
+	}
+	var members []view.Announcement
+	for i, s := range w.stations {
+		if !w.absent[i] {
+			members = append(members, view.Announcement{
+				ID: s.system.ID, Name: s.name, Addr: s.system.Address(), Shards: view.SetOf(shards[i]...),
+			})
+		}
+	}
+	absent := maps.Clone(w.absent)
+	w.mu.Unlock()
+	now := view.New(trafficShards, members...)
+	for i, s := range w.stations {
+		if !absent[i] {
+			s.traffic.viewChanged(s.view.Swap(now), now)
+		}
+	}
+}
+
+func (s *station) id() string { return s.system.ID }
+
+// fakeOwner owns streams and keeps all their entries.
+type fakeOwner struct {
+	holds func(hub.Stream) bool
+
+	mu       sync.Mutex
+	owns     map[hub.Stream]*fakeStream
+	keys     map[string]int // of commands: how often each was tried
+	failNext int            // of commands
+	stall    chan struct{}  // while not nil, calls wait for it
+	calls    int
+}
+
+type fakeStream struct {
+	entries   []*hub.Entry
+	followers map[hub.Follower]bool
+}
+
+func (o *fakeOwner) Activate(hub.Stream) (*actor.PID, error) {
+	return nil, hub.Unavailablef("no actors")
+}
+
+// stream returns a stream that it owns; mu is held.
+func (o *fakeOwner) stream(stream hub.Stream) (*fakeStream, error) {
+	if !o.holds(stream) {
+		return nil, hub.Unavailablef("not the owner of %s", stream)
+	}
+	s := o.owns[stream]
+	if s == nil {
+		s = &fakeStream{followers: map[hub.Follower]bool{}}
+		o.owns[stream] = s
+	}
+	return s, nil
+}
+
+func (o *fakeOwner) wait(ctx context.Context) error {
+	o.mu.Lock()
+	o.calls++
+	stall := o.stall
+	o.mu.Unlock()
+	if stall != nil {
+		select {
+		case <-stall:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (o *fakeOwner) Follow(ctx context.Context, stream hub.Stream, f hub.Follower) (hub.Head, error) {
+	if err := o.wait(ctx); err != nil {
+		return hub.Head{}, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s, err := o.stream(stream)
+	if err != nil {
+		return hub.Head{}, err
+	}
+	s.followers[f] = true
+	return s.head(stream), nil
+}
+
+func (s *fakeStream) head(stream hub.Stream) hub.Head {
+	return hub.Head{Stream: stream, Seq: uint64(len(s.entries))}
+}
+
+func (o *fakeOwner) Unfollow(stream hub.Stream, f hub.Follower) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.owns[stream]; s != nil {
+		delete(s.followers, f)
+	}
+}
+
+func (o *fakeOwner) followers(stream hub.Stream) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.owns[stream]; s != nil {
+		return len(s.followers)
+	}
+	return 0
+}
+
+func (o *fakeOwner) Head(ctx context.Context, stream hub.Stream) (hub.Head, error) {
+	if err := o.wait(ctx); err != nil {
+		return hub.Head{}, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s, err := o.stream(stream)
+	if err != nil {
+		return hub.Head{}, err
+	}
+	return s.head(stream), nil
+}
+
+func (o *fakeOwner) Tail(ctx context.Context, stream hub.Stream, after uint64) (hub.Tail, error) {
+	entries, err := o.Pending(ctx, stream)
+	if err != nil {
+		return hub.Tail{}, err
+	}
+	return hub.Tail{Head: hub.Head{Stream: stream, Seq: uint64(len(entries))}, Entries: entries[after:], Whole: true}, nil
+}
+
+func (o *fakeOwner) Pending(ctx context.Context, stream hub.Stream) ([]*hub.Entry, error) {
+	if err := o.wait(ctx); err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s, err := o.stream(stream)
+	if err != nil {
+		return nil, err
+	}
+	return append([]*hub.Entry(nil), s.entries...), nil
+}
+
+func (o *fakeOwner) Person(ctx context.Context, admin string, heads []hub.Head, key string) (map[hub.Stream]uint64, error) {
+	marks := map[hub.Stream]uint64{}
+	for _, head := range heads {
+		marks[head.Stream] = head.Seq
+	}
+	return o.Mark(ctx, admin, marks, key)
+}
+
+func (o *fakeOwner) Mark(ctx context.Context, admin string, marks map[hub.Stream]uint64, key string) (map[hub.Stream]uint64, error) {
+	if err := o.wait(ctx); err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, err := o.stream(hub.AdminStream(admin)); err != nil {
+		return nil, err
+	}
+	o.keys[key]++
+	if o.failNext > 0 {
+		o.failNext--
+		return nil, hub.Unavailablef("try again")
+	}
+	if marks["mall:0"] > 0 {
+		return nil, hub.Invalidf("no such mall")
+	}
+	return marks, nil
+}
+
+func (o *fakeOwner) Ownership() (int32, []int32) { return 0, nil }
+func (o *fakeOwner) LetGo()                      {}
+
+// add gives a stream its next entries, in one delivery.
+func (o *fakeOwner) add(t *testing.T, stream hub.Stream, n, size int) {
+	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s, err := o.stream(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fresh []*hub.Entry
+	for range n {
+		seq := uint64(len(s.entries) + 1)
+		entry := &hub.Entry{Stream: stream, Seq: seq, Offset: int64(seq) * 2, Time: int64(seq) * 3, Kind: hub.Notification, ID: fmt.Sprint("id-", seq), Type: "NOTICE", Payload: make([]byte, size)}
+		s.entries, fresh = append(s.entries, entry), append(fresh, entry)
+	}
+	for f := range s.followers {
+		f.Deliver(stream, fresh)
+	}
+}
+
+// letGo loses a stream to its followers.
+func (o *fakeOwner) letGo(stream hub.Stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for f := range o.owns[stream].followers {
+		f.Lost(stream)
+	}
+	o.owns[stream].followers = map[hub.Follower]bool{}
+}
+
+// recorder keeps what it is given.
+type recorder struct {
+	mu      sync.Mutex
+	entries map[hub.Stream][]*hub.Entry
+	marks   map[string]map[hub.Stream]uint64
+	floors  map[hub.Stream]uint64
+	lost    map[hub.Stream]int
+	hold    chan struct{} // while not nil, deliveries wait for it
+}
+
+func newRecorder() *recorder {
+	return &recorder{
+		entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{},
+		floors: map[hub.Stream]uint64{}, lost: map[hub.Stream]int{},
+	}
+}
+
+func (r *recorder) Deliver(stream hub.Stream, entries []*hub.Entry) {
+	r.mu.Lock()
+	hold := r.hold
+	r.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries[stream] = append(r.entries[stream], entries...)
+}
+
+func (r *recorder) Marked(admin string, marks map[hub.Stream]uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.marks[admin] = marks
+}
+
+func (r *recorder) Retained(stream hub.Stream, floor uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.floors[stream] = floor
+}
+
+func (r *recorder) Lost(stream hub.Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost[stream]++
+}
+
+func (r *recorder) losses(stream hub.Stream) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost[stream]
+}
+
+// seqs returns the numbers of the entries that came, and checks that they rise
+// one by one from the first.
+func (r *recorder) seqs(t *testing.T, stream hub.Stream) (first, last uint64) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, entry := range r.entries[stream] {
+		if i == 0 {
+			first, last = entry.Seq, entry.Seq-1
+		}
+		if entry.Seq != last+1 {
+			t.Fatalf("entry %d came after %d", entry.Seq, last)
+		}
+		last = entry.Seq
+	}
+	return first, last
+}
+
+func (r *recorder) forget(stream hub.Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.entries, stream)
+}
+
+// soon waits until a condition holds.
+func soon(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func patience(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// metric returns the sum of a station's counters of a name with these labels.
+func (s *station) metric(t *testing.T, name string, labels map[string]string) float64 {
+	t.Helper()
+	families, err := s.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			matches := 0
+			for _, label := range m.GetLabel() {
+				if labels[label.GetName()] == label.GetValue() {
+					matches++
+				}
+			}
+			if matches == len(labels) {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
