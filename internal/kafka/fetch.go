@@ -195,6 +195,7 @@ func (f *fetcher) unhouse(sources []*source) {
 func (f *fetcher) loop(ctx context.Context, id int32, added <-chan struct{}) {
 	var due []*source
 	var pause Backoff
+	memory := &fetchSession{}
 	for ctx.Err() == nil {
 		all := f.of(id)
 		if len(all) == 0 {
@@ -219,7 +220,7 @@ func (f *fetcher) loop(ctx context.Context, id int32, added <-chan struct{}) {
 		}
 		broker, err := f.client.Broker(id)
 		if err == nil {
-			err = f.fetch(broker, due, wait)
+			err = f.fetch(broker, due, len(due) == len(all), wait, memory)
 		}
 		if err != nil && ctx.Err() == nil {
 			f.log.Debug("cannot fetch", "broker", id, "err", err)
@@ -240,28 +241,30 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// fetch reads once, and hands out what came. An error is of the connection.
-func (f *fetcher) fetch(broker *sarama.Broker, due []*source, wait time.Duration) error {
+// fetch reads once, and hands out what came. whole says that due is everything
+// that is read from this broker; memory may be nil. An error is of the connection.
+func (f *fetcher) fetch(broker *sarama.Broker, due []*source, whole bool, wait time.Duration, memory *fetchSession) error {
 	if i := hungry(due); i >= 0 {
-		due = due[i : i+1]
+		due, whole = due[i:i+1], whole && len(due) == 1
 	}
 	request := &sarama.FetchRequest{
 		Version: fetchVersion, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: 1, MaxBytes: fetchTotal,
-		SessionEpoch: -1, // no session
 	}
-	for _, s := range due {
-		request.AddBlock(s.topic, s.id, s.next, s.size, -1)
-	}
+	memory.ask(request, due, whole)
 	response, err := broker.Fetch(request)
 	if err != nil {
+		memory.forget()
 		_ = broker.Close() // the next call connects again
 		return err
+	}
+	if !memory.answered(request, response) {
+		return nil
 	}
 	var moved []*source
 	for _, s := range due {
 		block := response.GetBlock(s.topic, s.id)
 		switch {
-		case block == nil: // throttled
+		case block == nil: // nothing new
 		case block.Err == sarama.ErrNoError:
 			s.take(block, len(due) == 1)
 		case block.Err == sarama.ErrOffsetOutOfRange:
