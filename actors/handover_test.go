@@ -185,6 +185,23 @@ func TestWhatWaitsUnderAnEndedTenureTouchesNoLaterClaim(t *testing.T) {
 	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
 }
 
+func TestStreamsOfAnEndedTenureAreNotLoaded(t *testing.T) {
+	n := start(t)
+	n.timeline.setAway(true)
+	n.publish(t, note("all", "a"))
+	eventually(t, "the actor wishes to be loaded", func() bool { return n.host.alive() == 1 && n.held() > 0 })
+	n.host.LetGo()
+	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
+	n.timeline.setAway(false)
+	n.reclaim(t, 2)
+	eventually(t, "the new actor stores the record", func() bool { return n.log.committed(hub.All.Shard(shards)) == 1 })
+	n.timeline.mu.Lock()
+	defer n.timeline.mu.Unlock()
+	if n.timeline.loaded != 1 {
+		t.Errorf("%d streams were loaded, want the new actor's alone", n.timeline.loaded)
+	}
+}
+
 func TestAKeptShardAnswersAtOnceAndOneThatOthersMayHaveHadDoesNot(t *testing.T) {
 	n := start(t)
 	n.publish(t, note("all", "a"))
@@ -324,4 +341,21 @@ func TestNoRequestIsLostWithAnActorThatIsPassivated(t *testing.T) {
 		n.host.sweep()
 	}
 	asking.Wait()
+}
+
+func TestAnActorWithARequestInItsMailboxIsNotForgotten(t *testing.T) {
+	n := start(t)
+	if _, err := n.host.Head(t.Context(), "mall:1"); err != nil {
+		t.Fatal(err)
+	}
+	s := n.host.shardOf("mall:1")
+	if s.forget(s.present(), "mall:1", 0) {
+		t.Error("the actor could stop before it has taken the request that it was sent")
+	}
+	if s.forget(newTenure(nil, 0), "mall:1", 1) {
+		t.Error("an actor of an earlier tenure took its successor out of the shard")
+	}
+	if !s.forget(s.present(), "mall:1", 1) {
+		t.Error("the actor cannot stop although it has taken all")
+	}
 }

@@ -36,8 +36,8 @@ type Journal interface {
 }
 
 // Runtime is where actors live. A process may have several, one after the other:
-// PIDs of one are not used in the next. Methods may be called at once and do not
-// block.
+// PIDs of one are not used in the next. Methods may be called at once, do not block
+// and do not wait for anybody who may be calling the Host.
 type Runtime interface {
 	// Spawn starts the actor of a stream in the present actor system. An error that
 	// wraps hub.ErrInvalid means that the stream can have no actor.

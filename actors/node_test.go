@@ -28,7 +28,8 @@ type memory struct {
 	largest int64      // bytes of the largest write
 	entries map[hub.Stream]map[uint64]*hub.Entry
 	marks   map[string]map[hub.Stream]uint64
-	loads   int
+	loads   int // queries
+	loaded  int // streams in them
 }
 
 func newMemory() *memory {
@@ -85,6 +86,7 @@ func (m *memory) Load(_ context.Context, requests []hub.LoadRequest) ([]hub.Stre
 		return nil, hub.Unavailablef("away")
 	}
 	m.loads++
+	m.loaded += len(requests)
 	states := make([]hub.StreamState, len(requests))
 	for i, r := range requests {
 		if r.Stream == m.broken {

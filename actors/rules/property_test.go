@@ -325,14 +325,14 @@ func run(seed uint64, mutant Mutant) (*world, string) {
 
 func TestWhoeverOwnsAShardTheNumbersAreThoseOfTheJournal(t *testing.T) {
 	commits := int64(0)
-	for seed := range uint64(1000) {
+	for seed := range uint64(700) {
 		w, wrong := run(seed, Sound)
 		if wrong != "" {
 			t.Fatalf("seed %d: %s", seed, wrong)
 		}
 		commits += w.committed
 	}
-	if commits < 10*1000 {
+	if commits < 7*1000 {
 		t.Errorf("only %d records were committed in all: the test tests little", commits)
 	}
 }
