@@ -47,14 +47,6 @@ func (h *Host) Head(ctx context.Context, stream hub.Stream) (hub.Head, error) {
 	return a.head, err
 }
 
-// Heads returns where the streams stand, in their order, or the first error. It
-// asks all at once.
-func (h *Host) Heads(ctx context.Context, streams []hub.Stream) ([]hub.Head, error) {
-	heads := make([]hub.Head, len(streams))
-	err := h.askAll(ctx, streams, func(q asked) request { return &headOf{q} }, func(i int, a answer) { heads[i] = a.head })
-	return heads, err
-}
-
 // Tail returns what the stream's actor has in memory of the entries after a seq.
 func (h *Host) Tail(ctx context.Context, stream hub.Stream, after uint64) (hub.Tail, error) {
 	q := newAsked()
@@ -68,16 +60,6 @@ func (h *Host) Pending(ctx context.Context, stream hub.Stream) ([]*hub.Entry, er
 	q := newAsked()
 	a, err := h.ask(ctx, stream, &pendingOf{q}, q)
 	return a.entries, err
-}
-
-// PendingAll returns the entries of the streams that may not be in the timeline
-// yet, stream by stream, or the first error. It asks all at once.
-func (h *Host) PendingAll(ctx context.Context, streams []hub.Stream) ([]*hub.Entry, error) {
-	var entries []*hub.Entry
-	err := h.askAll(ctx, streams, func(q asked) request { return &pendingOf{q} }, func(_ int, a answer) {
-		entries = append(entries, a.entries...)
-	})
-	return entries, err
 }
 
 // Person returns the person's mark on each stream that heads names, and journals a
@@ -105,27 +87,6 @@ func (h *Host) ask(ctx context.Context, stream hub.Stream, message request, q as
 	ctx, cancel := context.WithTimeout(ctx, tryPatience)
 	defer cancel()
 	return q.await(ctx, stream)
-}
-
-// askAll sends a request to each stream's actor and waits for all answers.
-func (h *Host) askAll(ctx context.Context, streams []hub.Stream, ask func(asked) request, got func(int, answer)) error {
-	waits := make([]asked, len(streams))
-	for i, stream := range streams {
-		waits[i] = newAsked()
-		if err := h.shardOf(stream).ask(stream, ask(waits[i])); err != nil {
-			return err
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, tryPatience)
-	defer cancel()
-	for i, q := range waits {
-		a, err := q.await(ctx, streams[i])
-		if err != nil {
-			return err
-		}
-		got(i, a)
-	}
-	return nil
 }
 
 // await waits for the answer until ctx ends.

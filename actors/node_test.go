@@ -294,7 +294,14 @@ func (l *local) Follow(ctx context.Context, stream hub.Stream) (hub.Head, error)
 func (l *local) Unfollow(stream hub.Stream) { l.host.Unfollow(stream, l.follower) }
 
 func (l *local) Heads(ctx context.Context, streams []hub.Stream) ([]hub.Head, error) {
-	return tried(ctx, func() ([]hub.Head, error) { return l.host.Heads(ctx, streams) })
+	heads := make([]hub.Head, len(streams))
+	for i, stream := range streams {
+		var err error
+		if heads[i], err = tried(ctx, func() (hub.Head, error) { return l.host.Head(ctx, stream) }); err != nil {
+			return nil, err
+		}
+	}
+	return heads, nil
 }
 
 func (l *local) Tail(ctx context.Context, stream hub.Stream, after uint64) (hub.Tail, error) {
@@ -302,7 +309,15 @@ func (l *local) Tail(ctx context.Context, stream hub.Stream, after uint64) (hub.
 }
 
 func (l *local) Pending(ctx context.Context, streams []hub.Stream) ([]*hub.Entry, error) {
-	return tried(ctx, func() ([]*hub.Entry, error) { return l.host.PendingAll(ctx, streams) })
+	var all []*hub.Entry
+	for _, stream := range streams {
+		entries, err := tried(ctx, func() ([]*hub.Entry, error) { return l.host.Pending(ctx, stream) })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entries...)
+	}
+	return all, nil
 }
 
 func (l *local) Person(ctx context.Context, admin string, heads []hub.Head) (map[hub.Stream]uint64, error) {
