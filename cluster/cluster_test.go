@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/remote"
 	"github.com/hashicorp/memberlist"
 
 	"bongsu/cluster/view"
@@ -86,9 +87,13 @@ type lan struct {
 	mu    sync.Mutex
 	names map[string]string // whose address it is
 	parts map[string]int    // a name's part; nodes in different parts cannot reach each other
+	// systems are the actor systems whose messages are carried within the process.
+	systems map[string]*actor.ActorSystem
 }
 
-func newLAN() *lan { return &lan{names: map[string]string{}, parts: map[string]int{}} }
+func newLAN() *lan {
+	return &lan{names: map[string]string{}, parts: map[string]int{}, systems: map[string]*actor.ActorSystem{}}
+}
 
 func (l *lan) split(part int, names ...string) {
 	l.mu.Lock()
@@ -126,7 +131,7 @@ type port struct {
 }
 
 func (p *port) network() network {
-	return network{dial: p.dial, transport: func(c *memberlist.Config) (memberlist.Transport, error) {
+	n := network{dial: p.dial, transport: func(c *memberlist.Config) (memberlist.Transport, error) {
 		transport, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
 			BindAddrs: []string{c.BindAddr}, BindPort: c.BindPort, Logger: log.New(c.LogOutput, "", 0),
 		})
@@ -138,7 +143,45 @@ func (p *port) network() network {
 		p.lan.at(p.name, net.JoinHostPort(c.BindAddr, fmt.Sprint(c.BindPort)))
 		return &port{transport, p.lan, p.name}, nil
 	}}
+	if underRace {
+		n.carry = p.carry
+	}
+	return n
 }
+
+// carry carries a system's messages within the process. The remote sets a global
+// of gRPC's at every start, which the race detector objects to where there are several
+// in one process.
+func (p *port) carry(system *actor.ActorSystem, addr string) {
+	p.lan.mu.Lock()
+	defer p.lan.mu.Unlock()
+	p.lan.names[addr], p.lan.systems[addr] = p.name, system
+	system.ProcessRegistry.Address = addr
+	system.ProcessRegistry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) {
+		return courier(func(message any) { p.deliver(system, pid, message) }), true
+	})
+}
+
+func (p *port) deliver(from *actor.ActorSystem, pid *actor.PID, message any) {
+	if p.lan.cut(p.name, pid.Address) {
+		return
+	}
+	p.lan.mu.Lock()
+	to := p.lan.systems[pid.Address]
+	p.lan.mu.Unlock()
+	if to == nil || to.IsStopped() {
+		from.EventStream.Publish(&remote.EndpointTerminatedEvent{Address: pid.Address})
+		return
+	}
+	to.Root.Send(actor.NewPID(pid.Address, pid.Id), message)
+}
+
+// courier takes messages for an actor elsewhere.
+type courier func(message any)
+
+func (c courier) SendUserMessage(_ *actor.PID, message any) { c(message) }
+func (courier) SendSystemMessage(*actor.PID, any)           {}
+func (courier) Stop(*actor.PID)                             {}
 
 func (p *port) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
 	if p.lan.cut(p.name, a.Addr) {

@@ -4,30 +4,23 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
-	"math/rand/v2"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-	pcluster "github.com/asynkron/protoactor-go/cluster"
+	"github.com/asynkron/protoactor-go/eventstream"
 	"github.com/asynkron/protoactor-go/remote"
 
 	"bongsu/cluster/view"
-	"bongsu/internal/hub"
 )
 
-// incarnation is one life of a node under one id: an actor system, what protoactor
-// calls a cluster, memberlist, and the traffic with other nodes. A node that the
-// others dropped gets a new one.
+// incarnation is one life of a node under one id: its place in memberlist, what it
+// knows of the others, and the traffic with them. A node that the others dropped
+// gets a new one.
 type incarnation struct {
 	id      string
 	node    *Node
-	system  *actor.ActorSystem
-	cluster *pcluster.Cluster
-	kinds   map[hub.StreamKind]*actor.Props
+	base    *base
 	gossip  *gossip // nil alone
 	carrier carrier
 	log     *slog.Logger
@@ -41,7 +34,8 @@ type incarnation struct {
 	life    context.Context // ends with stop
 	end     context.CancelFunc
 	once    sync.Once
-	running sync.WaitGroup // the membership loop, and what it started
+	lost    *eventstream.Subscription // to connections that break
+	running sync.WaitGroup            // the membership loop, and what it started
 
 	suspects suspects
 
@@ -60,31 +54,20 @@ type carrier interface {
 	stop()
 }
 
-// never is a period that does not come to an end. Protoactor's gossip is not used:
-// it spreads heartbeats and blocks members by its own finding.
-const never = time.Duration(math.MaxInt64)
-
-// incarnate starts a new life. ctx bounds the start only.
-func (n *Node) incarnate(ctx context.Context) (*incarnation, error) {
-	system := actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet(n.log) }),
-		actor.WithDeadLetterRequestLogging(false), // requests are tried again and report it themselves
-	)
-	// An answer that comes late for an earlier life goes to an id that means nothing
-	// in this one.
-	system.ProcessRegistry.SequenceID = rand.Uint64N(1 << 62)
+// incarnate starts a new life.
+func (n *Node) incarnate(id string) (*incarnation, error) {
 	inc := &incarnation{
-		id: system.ID, node: n, system: system, log: n.log.With("id", system.ID),
-		wake: make(chan struct{}, 1), found: make(chan look, 16),
-		roster: newRoster(system.ID, ""),
+		id: id, node: n, base: n.base, log: n.log.With("id", id),
+		wake: make(chan struct{}, 1), found: make(chan look, 16), roster: newRoster(id, ""),
 	}
 	inc.life, inc.end = context.WithCancel(context.Background())
 	inc.suspects.pending = map[look]bool{}
 	inc.addrs.Store(&map[string]string{})
-	if err := inc.startRemote(ctx); err != nil {
-		inc.end()
-		return nil, err
-	}
+	inc.lost = inc.base.system.EventStream.Subscribe(func(event any) {
+		if lost, ok := event.(*remote.EndpointTerminatedEvent); ok {
+			inc.suspectAddr(lost.Address)
+		}
+	})
 	if err := inc.startMembership(); err != nil {
 		inc.stop()
 		return nil, err
@@ -92,68 +75,12 @@ func (n *Node) incarnate(ctx context.Context) (*incarnation, error) {
 	return inc, nil
 }
 
-// startRemote starts the actor system's side: after it, actors of other nodes can
-// reach this one's.
-func (inc *incarnation) startRemote(ctx context.Context) error {
-	n := inc.node
-	// Protoactor panics where it cannot listen. A port that is free now is taken
-	// for good, so that the node keeps it when it is reborn.
-	probe, err := new(net.ListenConfig).Listen(ctx, "tcp", n.remote.String())
-	if err != nil {
-		return err
-	}
-	if tcp, ok := probe.Addr().(*net.TCPAddr); ok {
-		n.remote.port = tcp.Port
-	}
-	_ = probe.Close()
-	advertised := ""
-	if n.ip != "" {
-		advertised = hostPort{n.ip, n.remote.port}.String()
-	}
-	up := &provider{started: make(chan struct{})}
-	inc.kinds = make(map[hub.StreamKind]*actor.Props)
-	kinds := make([]*pcluster.Kind, 0, 5)
-	for _, kind := range []hub.StreamKind{hub.KindAll, hub.KindMall, hub.KindPartner, hub.KindAdmin, hub.KindRoom} {
-		k := pcluster.NewKind(string(kind), actor.PropsFromProducer(n.opts.Producer))
-		inc.kinds[kind] = k.Props
-		kinds = append(kinds, k)
-	}
-	config := pcluster.Configure("bongsu", up, &lookup{owner: n.owner, log: n.log},
-		remoting(n.remote.host, n.remote.port, advertised, n.keys, n.opts.network.dial, n.log),
-		pcluster.WithKinds(kinds...), pcluster.WithHeartbeatExpiration(never))
-	config.GossipInterval = never
-	inc.cluster = pcluster.New(inc.system, config)
-
-	failed := make(chan error, 1)
-	go func() {
-		defer func() {
-			if reason := recover(); reason != nil {
-				failed <- fmt.Errorf("start the actor system: %v", reason)
-			}
-		}()
-		inc.cluster.StartMember() // sleeps for a second after everything is in place
-	}()
-	select {
-	case <-up.started:
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("start the actor system: %w", ctx.Err())
-	}
-	inc.system.EventStream.Subscribe(func(event any) {
-		if lost, ok := event.(*remote.EndpointTerminatedEvent); ok {
-			inc.suspectAddr(lost.Address)
-		}
-	})
-	return nil
-}
-
 // startMembership makes this node known to itself and, unless it is alone, to
 // those who ask; seeds are joined later.
 func (inc *incarnation) startMembership() error {
 	n := inc.node
 	inc.own = view.Announcement{
-		ID: inc.id, Name: n.opts.Name, Addr: inc.system.Address(), URL: n.opts.URL, Since: time.Now().UnixMilli(), Version: 1,
+		ID: inc.id, Name: n.opts.Name, Addr: inc.base.system.Address(), URL: n.opts.URL, Since: time.Now().UnixMilli(), Version: 1,
 	}
 	encoded, err := inc.own.Encode()
 	if err != nil {
@@ -201,7 +128,7 @@ func (inc *incarnation) leave(patience time.Duration) {
 	}
 }
 
-// stop ends this life. It does not wait for actors to end.
+// stop ends this life, and the connections to other nodes. The actor system goes on.
 func (inc *incarnation) stop() {
 	inc.once.Do(func() {
 		inc.end()
@@ -212,20 +139,8 @@ func (inc *incarnation) stop() {
 		if inc.gossip != nil {
 			inc.gossip.stop()
 		}
-		// Without others there are no connections to them. Protoactor's own way to
-		// close them waits for peers that may be gone.
-		inc.tellProtoactor(view.New(0, inc.own))
-		inc.cluster.Gossip.Shutdown()
-		inc.system.Shutdown()
-		inc.cluster.Remote.Shutdown(false)
+		inc.base.system.EventStream.Unsubscribe(inc.lost)
+		// Without others there are no connections to them.
+		inc.base.setMembers(inc, view.New(0, inc.own))
 	})
-}
-
-// spawn starts an actor of the stream's kind. Its name belongs to this life.
-func (inc *incarnation) spawn(stream hub.Stream) (*actor.PID, error) {
-	props, ok := inc.kinds[stream.Kind()]
-	if !ok {
-		return nil, hub.Invalidf("stream %q has no kind of actor", stream)
-	}
-	return inc.system.Root.SpawnPrefix(props, inc.id+"/"+string(stream)), nil
 }

@@ -88,7 +88,7 @@ func (inc *incarnation) refresh(repeat bool) {
 		inc.view.Store(current)
 	}
 	if changed || repeat {
-		inc.tellProtoactor(current)
+		inc.base.setMembers(inc, current)
 	}
 	if changed {
 		if inc.carrier != nil {
@@ -142,7 +142,7 @@ func (inc *incarnation) say(found change, announce, repeat bool) {
 	}
 	for _, a := range found.members {
 		// A standing connection tells at once when the process at its end is gone.
-		inc.system.Root.Send(actor.NewPID(a.Addr, "nobody"), &actor.Touched{})
+		inc.base.system.Root.Send(actor.NewPID(a.Addr, "nobody"), &actor.Touched{})
 	}
 	for _, p := range found.strangers {
 		members, lowest := inc.roster.side(p.id)
@@ -153,16 +153,6 @@ func (inc *incarnation) say(found change, announce, repeat bool) {
 			inc.log.Warn("what a member announces cannot be read; it is left out", "member", found.bad[0], "more", more)
 		}
 	}
-}
-
-// tellProtoactor gives protoactor all members: connections to those that left end.
-func (inc *incarnation) tellProtoactor(v *view.View) {
-	members, err := topology(v, inc.cluster.GetClusterKinds())
-	if err != nil {
-		inc.log.Error("a member's address cannot be used", "err", err)
-		return
-	}
-	inc.cluster.MemberList.UpdateClusterTopology(members)
 }
 
 // mourn tells of a member that went and, if it did not leave by itself, has it

@@ -9,6 +9,7 @@ import (
 )
 
 func TestNodesFindEachOtherThroughOneSeed(t *testing.T) {
+	t.Parallel()
 	l := newLAN()
 	a := start(t, l, "a")
 	b, c := start(t, l, "b", a), start(t, l, "c", a)
@@ -22,6 +23,7 @@ func TestNodesFindEachOtherThroughOneSeed(t *testing.T) {
 }
 
 func TestEverybodyLearnsAtOnceWhoOwnsWhat(t *testing.T) {
+	t.Parallel()
 	members := together(t, newLAN(), "a", "b", "c")
 	a, b := members[0], members[1]
 	a.holder.own(1, 0, 1, 2, 3)
@@ -49,6 +51,7 @@ func TestEverybodyLearnsAtOnceWhoOwnsWhat(t *testing.T) {
 }
 
 func TestANodeThatLeavesIsNotTakenForDead(t *testing.T) {
+	t.Parallel()
 	members := together(t, newLAN(), "a", "b", "c")
 	a, b, c := members[0], members[1], members[2]
 	begun := time.Now()
@@ -67,6 +70,7 @@ func TestANodeThatLeavesIsNotTakenForDead(t *testing.T) {
 }
 
 func TestAKilledNodeIsNoticedAtOnceAndRemovedFromTheGroups(t *testing.T) {
+	t.Parallel()
 	members := together(t, newLAN(), "a", "b", "c")
 	a, b, c := members[0], members[1], members[2]
 	time.Sleep(1200 * time.Millisecond) // connections between all stand
@@ -82,6 +86,7 @@ func TestAKilledNodeIsNoticedAtOnceAndRemovedFromTheGroups(t *testing.T) {
 }
 
 func TestANodeThatWasCutOffIsRebornUnderANewID(t *testing.T) {
+	t.Parallel()
 	l := newLAN()
 	members := together(t, l, "a", "b", "c")
 	a, b, c := members[0], members[1], members[2]
@@ -100,8 +105,8 @@ func TestANodeThatWasCutOffIsRebornUnderANewID(t *testing.T) {
 	c.holder.mu.Lock()
 	letGo := c.holder.letGo
 	c.holder.mu.Unlock()
-	if letGo != 1 || c.Root() == root {
-		t.Errorf("let go %d times; the actor system is a new one: %v", letGo, c.Root() != root)
+	if letGo != 1 || c.Root() != root {
+		t.Errorf("let go %d times; the actor system is the same: %v", letGo, c.Root() == root)
 	}
 	if a.rejoins()+b.rejoins() != 0 {
 		t.Error("the larger side was reborn")
@@ -109,6 +114,7 @@ func TestANodeThatWasCutOffIsRebornUnderANewID(t *testing.T) {
 }
 
 func TestANodeThatOneOtherDroppedIsReborn(t *testing.T) {
+	t.Parallel()
 	members := together(t, newLAN(), "a", "b", "c")
 	a, c := members[0], members[2]
 	was := c.ID()
@@ -118,6 +124,7 @@ func TestANodeThatOneOtherDroppedIsReborn(t *testing.T) {
 }
 
 func TestAClusterThatWasSplitInTwoBecomesOneAgain(t *testing.T) {
+	t.Parallel()
 	l := newLAN()
 	members := together(t, l, "a", "b", "c", "d")
 	l.split(1, "c", "d")
@@ -135,6 +142,7 @@ func TestAClusterThatWasSplitInTwoBecomesOneAgain(t *testing.T) {
 }
 
 func TestNodesThatStartedApartBecomeOneCluster(t *testing.T) {
+	t.Parallel()
 	l := newLAN()
 	a := start(t, l, "a")
 	l.split(1, "b")
@@ -150,6 +158,7 @@ func TestNodesThatStartedApartBecomeOneCluster(t *testing.T) {
 }
 
 func TestALivingNodesNameIsRefused(t *testing.T) {
+	t.Parallel()
 	l := newLAN()
 	a := start(t, l, "a")
 	second := prepare(t, l, "a", func(o *Options) { o.Join = []string{a.Joinable()} })
@@ -166,6 +175,7 @@ func TestALivingNodesNameIsRefused(t *testing.T) {
 }
 
 func TestAKilledNodeComesBackUnderItsName(t *testing.T) {
+	t.Parallel()
 	for name, sameAddress := range map[string]bool{"at its address": true, "elsewhere": false} {
 		t.Run(name, func(t *testing.T) {
 			l := newLAN()
@@ -193,6 +203,7 @@ func TestAKilledNodeComesBackUnderItsName(t *testing.T) {
 }
 
 func TestASeedThatIsADNSName(t *testing.T) {
+	t.Parallel()
 	l := newLAN()
 	a := start(t, l, "a")
 	addr, err := parseAddr("", a.Joinable())
@@ -209,6 +220,7 @@ func TestASeedThatIsADNSName(t *testing.T) {
 }
 
 func TestAStartCanBeGivenUp(t *testing.T) {
+	t.Parallel()
 	m := prepare(t, newLAN(), "a", nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -28,17 +28,18 @@ const (
 )
 
 // Node is this process's membership in the cluster, with its actor system. The
-// others may drop it, wrongly: it then goes on under a new id, with a new actor
-// system. Its methods speak of the present one.
+// others may drop it, wrongly: it then goes on under a new id.
 type Node struct {
 	opts      Options
 	log       *slog.Logger
 	gossipLog *gossipLog
 	keys      *keys
 	metrics   *nodeMetrics
-	place            // ports are filled in at the first start
-	ip        string // under which others reach this node; empty alone
-	owner     Owner  // by Start
+	place     // ports are filled in at the first start
+	// By Start:
+	ip    string // under which others reach this node; empty alone
+	owner Owner
+	base  *base
 
 	newCarrier func(*incarnation) carrier
 
@@ -50,6 +51,7 @@ type Node struct {
 	life    context.Context
 	end     context.CancelFunc
 	running sync.WaitGroup
+	stopped sync.Once
 }
 
 // New prepares a node. It starts nothing; Start does.
@@ -103,14 +105,21 @@ func (n *Node) Start(ctx context.Context, owner Owner) error {
 		}
 		n.ip = ip
 	}
-	inc, err := n.incarnate(ctx)
+	base, err := n.startBase(ctx)
 	if err != nil {
+		return err
+	}
+	n.base = base
+	inc, err := n.incarnate(base.system.ID)
+	if err != nil {
+		base.stop()
 		return err
 	}
 	if !n.alone() {
 		if err := n.enter(ctx, inc); err != nil {
 			inc.leave(leavePatience)
 			inc.stop()
+			base.stop()
 			return err
 		}
 	}
@@ -199,12 +208,15 @@ func (n *Node) Leave(ctx context.Context) error {
 // been flushed before. It does not wait for actors to end. A node that has not
 // started has nothing to stop.
 func (n *Node) Stop() {
-	n.end()
-	n.running.Wait()
-	if inc := n.present.Load(); inc != nil {
-		inc.stop()
-	}
-	n.metrics.unregister()
+	n.stopped.Do(func() {
+		n.end()
+		n.running.Wait()
+		if inc := n.present.Load(); inc != nil {
+			inc.stop()
+			n.base.stop()
+		}
+		n.metrics.unregister()
+	})
 }
 
 // OwnershipChanged has the node tell the others which shards it owns now. It does
@@ -222,13 +234,13 @@ func (n *Node) Spawn(stream hub.Stream) (*actor.PID, error) {
 	if inc == nil {
 		return nil, hub.Unavailablef("the node has not started")
 	}
-	return inc.spawn(stream)
+	return n.base.spawn(inc.id, stream)
 }
 
-// Root returns the root context of the present actor system, nil before Start.
+// Root returns the root context of the actor system, nil before Start.
 func (n *Node) Root() *actor.RootContext {
 	if inc := n.present.Load(); inc != nil {
-		return inc.system.Root
+		return inc.base.system.Root
 	}
 	return nil
 }
@@ -246,7 +258,7 @@ func (n *Node) ID() string {
 // before Start.
 func (n *Node) Addr() string {
 	if inc := n.present.Load(); inc != nil {
-		return inc.system.Address()
+		return inc.base.system.Address()
 	}
 	return ""
 }

@@ -66,6 +66,9 @@ type Options struct {
 type network struct {
 	transport func(*memberlist.Config) (memberlist.Transport, error) // nil: UDP and TCP
 	dial      dialer
+	// carry has the messages of an actor system carried within the process, at the
+	// address; nil: over TCP and TLS.
+	carry func(system *actor.ActorSystem, addr string)
 }
 
 // place is where a node is, as far as its options say.
@@ -108,7 +111,7 @@ func (o *Options) check() (place, error) {
 		p.bind.host = "0.0.0.0"
 	}
 	// What is not known yet, the id and two addresses, has its usual length.
-	sample := view.Announcement{ID: strings.Repeat("i", 22), Name: o.Name, Addr: "255.255.255.255:65535", URL: o.URL}
+	sample := view.Announcement{ID: strings.Repeat("i", idLen), Name: o.Name, Addr: "255.255.255.255:65535", URL: o.URL}
 	_, err = sample.Encode()
 	return p, err
 }

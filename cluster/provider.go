@@ -29,8 +29,11 @@ func (p *provider) StartClient(*pcluster.Cluster) error { return nil }
 // Shutdown has nothing to do: the incarnation leaves before it stops.
 func (p *provider) Shutdown(bool) error { return nil }
 
-// topology translates a view to what protoactor calls its members.
-func topology(v *view.View, kinds []string) (pcluster.Members, error) {
+// topology translates a view to what protoactor calls its members. Protoactor knows
+// this node by the id of its actor system, whatever its life, and the others by names
+// that hold for one life: an id that left once is blocked for good, and who was
+// dropped by mistake is there again in the next life.
+func topology(v *view.View, life, system string, kinds []string) (pcluster.Members, error) {
 	members := make(pcluster.Members, 0, len(v.Members()))
 	for _, a := range v.Members() {
 		host, text, err := net.SplitHostPort(a.Addr)
@@ -44,7 +47,11 @@ func topology(v *view.View, kinds []string) (pcluster.Members, error) {
 		if strings.Contains(host, ":") {
 			host = "[" + host + "]" // protoactor joins the two with a colon
 		}
-		members = append(members, &pcluster.Member{Id: a.ID, Host: host, Port: int32(port), Kinds: kinds})
+		id := a.ID + "@" + life
+		if a.ID == life {
+			id = system
+		}
+		members = append(members, &pcluster.Member{Id: id, Host: host, Port: int32(port), Kinds: kinds})
 	}
 	return members, nil
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/rand"
 	"time"
 )
 
@@ -11,6 +12,9 @@ const (
 	// rebirthRetry is the wait after a life that could not begin.
 	rebirthRetry = 500 * time.Millisecond
 )
+
+// idLen is the length of an actor system's own id, and of those of later lives.
+const idLen = 22
 
 // birth asks for a new life after the one that another node dropped.
 type birth struct {
@@ -51,7 +55,7 @@ func (n *Node) reborn(b birth) {
 	b.after.leave(rebirthPause)
 	b.after.stop()
 	for {
-		inc, err := n.incarnate(n.life)
+		inc, err := n.incarnate(rand.Text()[:idLen])
 		if err == nil {
 			n.present.Store(inc)
 			inc.join(n.life, map[string]bool{inc.gossip.addr(): true}, addrsOf(b.after))

@@ -23,7 +23,7 @@ const trafficShards = 16
 // town is a few nodes in one process that talk over loopback. Who is a member
 // and who owns what is as the test says.
 type town struct {
-	t        *testing.T
+	t        testing.TB
 	stations []*station
 	mu       sync.Mutex
 	claims   map[int32]int // shard to station
@@ -46,9 +46,11 @@ type station struct {
 	suspected sync.Map
 }
 
-func newTown(t *testing.T, n int) *town {
+func newTown(t testing.TB, n int) *town {
 	t.Helper()
-	t.Parallel() // what takes time here is waiting
+	if test, ok := t.(*testing.T); ok {
+		test.Parallel() // what takes time here is waiting
+	}
 	w := &town{t: t, claims: map[int32]int{}, absent: map[int]bool{}, lines: newLines()}
 	for i := range n {
 		w.stations = append(w.stations, newStation(t, w, fmt.Sprintf("node-%c", 'a'+i)))
@@ -68,7 +70,7 @@ func newTown(t *testing.T, n int) *town {
 	return w
 }
 
-func newStation(t *testing.T, w *town, name string) *station {
+func newStation(t testing.TB, w *town, name string) *station {
 	t.Helper()
 	system := newSystem(t, w, name)
 	s := &station{town: w, name: name, system: system, follower: newRecorder(), registry: prometheus.NewRegistry()}
@@ -433,7 +435,7 @@ func soon(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func patience(t *testing.T, d time.Duration) context.Context {
+func patience(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)

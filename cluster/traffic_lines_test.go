@@ -14,7 +14,7 @@ import (
 
 // newSystem returns an actor system that reaches the others of the town: over
 // loopback by protoactor's remote, and under the race detector by lines of our own.
-func newSystem(t *testing.T, w *town, name string) *actor.ActorSystem {
+func newSystem(t testing.TB, w *town, name string) *actor.ActorSystem {
 	t.Helper()
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 	if underRace {

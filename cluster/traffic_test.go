@@ -12,7 +12,7 @@ import (
 	"bongsu/internal/hub"
 )
 
-func (s *station) follow(t *testing.T, stream hub.Stream) hub.Head {
+func (s *station) follow(t testing.TB, stream hub.Stream) hub.Head {
 	t.Helper()
 	head, err := s.traffic.Follow(patience(t, 8*time.Second), stream)
 	if err != nil {
