@@ -18,7 +18,7 @@ type Item struct {
 const (
 	itemSize  = 64 // what an item takes, about, beside its entries and marks
 	entrySize = 48 // what an entry takes, about, beside its texts
-	markSize  = 12 // what a mark takes, about, beside its stream's name
+	markSize  = 16 // what a mark takes, about, beside its stream's name
 )
 
 // Size returns about how many bytes the item takes on its way.
@@ -28,13 +28,16 @@ func (i *Item) Size() int {
 		size += EntrySize(entry)
 	}
 	for stream := range i.Marks {
-		size += markSize + len(stream)
+		size += MarkSize(stream)
 	}
 	return size
 }
 
 // EntrySize returns about how many bytes an entry takes on its way.
 func EntrySize(e *hub.Entry) int { return entrySize + len(e.ID) + len(e.Type) + len(e.Payload) }
+
+// MarkSize returns about how many bytes a mark takes on its way.
+func MarkSize(stream hub.Stream) int { return markSize + len(stream) }
 
 // split cuts an item's entries so that the first part has at most room bytes, or
 // one entry. rest is false when there is no second part.

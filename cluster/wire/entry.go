@@ -31,10 +31,13 @@ func FromBatch(from string, batch *link.Batch) *Batch {
 func (x *Batch) Size() int {
 	size := 0
 	for _, item := range x.GetItems() {
-		one := link.Item{Stream: hub.Stream(item.Stream)}
+		one := link.Item{Stream: hub.Stream(item.GetStream())}
 		size += one.Size()
-		for _, e := range item.Entries {
-			size += link.EntrySize(&hub.Entry{ID: e.Id, Type: e.Type, Payload: e.Payload})
+		for _, e := range item.GetEntries() {
+			size += link.EntrySize(&hub.Entry{ID: e.GetId(), Type: e.GetType(), Payload: e.GetPayload()})
+		}
+		for _, mark := range item.GetMarks() {
+			size += link.MarkSize(hub.Stream(mark.GetStream()))
 		}
 	}
 	return size
