@@ -196,7 +196,14 @@ func TestMemberProcess(t *testing.T) {
 	out := &lockedWriter{w: os.Stdout}
 	go func() {
 		for range time.Tick(20 * time.Millisecond) {
-			if err := c.Commit(map[int32]int64{0: 0}); err != nil {
+			shards := c.Lag()
+			for shard := range shards {
+				shards[shard] = 0
+			}
+			if len(shards) == 0 {
+				continue
+			}
+			if err := c.Commit(shards); err != nil {
 				_, _ = fmt.Fprintln(out, "refused", err)
 			} else {
 				_, _ = fmt.Fprintln(out, "committed")
@@ -270,6 +277,10 @@ func TestServiceDuringRebalances(t *testing.T) {
 		kept, moved, took, moves := s.during(change)
 		t.Logf("%-28s kept ≤ %-8v moved ≤ %-8v last first record after %-8v (%d moves)", what,
 			kept.Round(time.Millisecond), moved.Round(time.Millisecond), took.Round(time.Millisecond), moves)
+		// Far from what it takes on a machine of its own, and far below a time-out.
+		if kept > time.Second || moved > 2*time.Second || took > 3*time.Second {
+			t.Errorf("%s: too long", what)
+		}
 	}
 	say("nothing", func() {})
 	for range 2 {
@@ -300,4 +311,59 @@ func TestServiceDuringRebalances(t *testing.T) {
 		evict()
 	})
 	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+}
+
+// A process that hangs is removed. When it wakes, what it commits is refused, its
+// claims end at once, and it joins again.
+func TestAProcessThatWakesAfterItsEviction(t *testing.T) {
+	cfg := many(t)
+	s := &service{}
+	p := startProcess(t, cfg, "p")
+	p.wait(t, "own")
+	p.wait(t, "committed")
+	survivor, _ := s.member(t, cfg, "a")
+	p.wait(t, "release")
+	p.wait(t, "assigned")
+	time.Sleep(time.Second)
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	for len(p.lines) > 0 {
+		<-p.lines
+	}
+	if n, err := kafka.Evict(t.Context(), cfg, []string{Group}, "p"); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	eventually(t, "the survivor has all", func() bool { return len(survivor.Lag()) == manyShards })
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	released, committed, refused := 0, 0, 0
+	for released == 0 || refused == 0 {
+		select {
+		case line := <-p.lines:
+			switch strings.Fields(line)[0] {
+			case "release":
+				released++
+			case "committed":
+				committed++
+			case "refused":
+				refused++
+			case "own":
+				t.Fatal("owns again without having released")
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("nothing is released and refused")
+		}
+	}
+	if committed > 1 { // one may have been under way when it was stopped
+		t.Errorf("%d commits were taken", committed)
+	}
+	t.Logf("refused and releasing %v after it woke", time.Since(start))
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("it noticed after %v", took)
+	}
+	p.wait(t, "own")
 }

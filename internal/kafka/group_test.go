@@ -1,0 +1,332 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"bongsu/internal/hub"
+)
+
+// watch is a handler that notes what happens, and a member that has it.
+type watch struct {
+	group *Group
+	stop  func()
+
+	mu       sync.Mutex
+	running  map[int32]int64 // partition → offset of the newest record
+	began    int             // how many claims did
+	assigned []map[string][]int32
+	errs     []string
+	// hold makes ended claims stay until it is closed.
+	hold chan struct{}
+}
+
+func startWatch(t *testing.T, cfg Config, hold chan struct{}) *watch {
+	t.Helper()
+	w := &watch{running: map[int32]int64{}, hold: hold, group: NewGroup(cfg, "g", []string{"t"}, slog.New(slog.DiscardHandler))}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := w.group.Run(ctx, Handler{Assigned: w.note, Consume: w.consume}); err != nil {
+			t.Error(err)
+		}
+	})
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		done.Wait()
+	})
+	t.Cleanup(func() {
+		w.stop()
+		for _, err := range w.errs {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *watch) note(_ int32, claims map[string][]int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.assigned = append(w.assigned, claims)
+}
+
+func (w *watch) consume(ctx context.Context, claim Claim) error {
+	w.mu.Lock()
+	if _, twice := w.running[claim.Partition]; twice {
+		w.errs = append(w.errs, fmt.Sprint("claimed twice at once: ", claim.Partition))
+	}
+	w.running[claim.Partition] = claim.From - 1
+	w.began++
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		delete(w.running, claim.Partition)
+		w.mu.Unlock()
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			if w.hold != nil {
+				<-w.hold
+			}
+			return nil
+		case batch := <-claim.Batches:
+			w.mu.Lock()
+			for _, m := range batch {
+				if m.Offset != w.running[claim.Partition]+1 {
+					w.errs = append(w.errs, fmt.Sprintf("%d/%d after %d", m.Partition, m.Offset, w.running[claim.Partition]))
+				}
+				w.running[claim.Partition] = m.Offset
+			}
+			w.mu.Unlock()
+		}
+	}
+}
+
+// state returns how many claims run, have begun, and what the newest assignment
+// has.
+func (w *watch) state() (running, began, given int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	given = -1
+	if n := len(w.assigned); n > 0 {
+		given = len(w.assigned[n-1]["t"])
+	}
+	return len(w.running), w.began, given
+}
+
+func (w *watch) offset(id int32) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running[id]
+}
+
+func (w *watch) has(n int) func() bool {
+	return func() bool {
+		running, _, given := w.state()
+		return running == n && given == n
+	}
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// sender returns a function that appends one record to a partition.
+func sender(t *testing.T, cfg Config) func(id int32) {
+	t.Helper()
+	settings, err := cfg.Producer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.Producer.Partitioner = sarama.NewManualPartitioner
+	producer, err := sarama.NewSyncProducer(cfg.Brokers, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = producer.Close() })
+	return func(id int32) {
+		t.Helper()
+		if _, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: "t", Partition: id, Value: sarama.StringEncoder("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func named(cfg Config, name string) Config {
+	cfg.ClientID = name
+	return cfg
+}
+
+func TestClaimsThatStayGoOnAcrossRebalances(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(8, "t"))
+	a := startWatch(t, named(cfg, "a"), nil)
+	eventually(t, "a has all", a.has(8))
+	b := startWatch(t, named(cfg, "b"), nil)
+	eventually(t, "each has half", func() bool { return a.has(4)() && b.has(4)() })
+	b.stop()
+	eventually(t, "a has all again", a.has(8))
+	if _, began, _ := a.state(); began != 12 {
+		t.Errorf("%d claims began, want 8 and then the 4 that came back", began)
+	}
+}
+
+func TestMembersWithoutAPartitionAreToldSo(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	a := startWatch(t, named(cfg, "a"), nil)
+	eventually(t, "a has it", a.has(1))
+	b := startWatch(t, named(cfg, "b"), nil)
+	eventually(t, "b has none", b.has(0))
+	a.stop()
+	eventually(t, "b has it", b.has(1))
+}
+
+func TestRejoiningBeginsAllClaimsAnew(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(4, "t"))
+	a := startWatch(t, named(cfg, "a"), nil)
+	b := startWatch(t, named(cfg, "b"), nil)
+	eventually(t, "each has half", func() bool { return a.has(2)() && b.has(2)() })
+	_, aBegan, _ := a.state()
+	_, bBegan, _ := b.state()
+	start := time.Now()
+	a.group.Rejoin()
+	eventually(t, "a began anew", func() bool {
+		_, began, _ := a.state()
+		return began == aBegan+2 && a.has(2)()
+	})
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, began, _ := b.state(); began != bBegan {
+		t.Error("the other member's claims did not go on")
+	}
+}
+
+// A claim that does not end keeps the group waiting for a second, commits
+// nothing later, and its partition is not consumed twice at once by one member.
+func TestAClaimThatDoesNotEndHoldsUpNobodyForLong(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(2, "t"))
+	hold := make(chan struct{})
+	free := sync.OnceFunc(func() { close(hold) })
+	a := startWatch(t, named(cfg, "a"), hold)
+	t.Cleanup(free)
+	eventually(t, "a has all", a.has(2))
+	b := startWatch(t, named(cfg, "b"), nil)
+	start := time.Now()
+	eventually(t, "b has one", b.has(1))
+	if took := time.Since(start); took > letGo+2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	var lost int32
+	b.mu.Lock()
+	for id := range b.running {
+		lost = id
+	}
+	b.mu.Unlock()
+	if err := a.group.Commit("t", map[int32]int64{lost: 0}); !errors.Is(err, hub.ErrUnavailable) {
+		t.Errorf("committed what was taken away: %v", err)
+	}
+	if err := a.group.Commit("t", map[int32]int64{1 - lost: 0}); err != nil {
+		t.Errorf("cannot commit what stayed: %v", err)
+	}
+	b.stop()
+	eventually(t, "a is given all again", func() bool { _, _, given := a.state(); return given == 2 })
+	time.Sleep(100 * time.Millisecond) // in which the second claim must not begin
+	if _, began, _ := a.state(); began != 2 {
+		t.Errorf("%d claims began", began)
+	}
+	free()
+	eventually(t, "a claims it again", func() bool { _, began, _ := a.state(); return began == 3 })
+}
+
+// The dead member was in the group and comes to no rebalance: those who live go
+// on with what they have, and the newcomer gets its share when it is evicted.
+func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(4, "t"))
+	send := sender(t, cfg)
+	a := startWatch(t, named(cfg, "a"), nil)
+	eventually(t, "a has all", a.has(4))
+	go haunt(t, named(cfg, "dead"))
+	// The dead one's join is answered, then it says nothing any more.
+	eventually(t, "a has half", a.has(2))
+	b := startWatch(t, named(cfg, "b"), nil)
+	var kept int32
+	a.mu.Lock()
+	for id := range a.running {
+		kept = id
+	}
+	a.mu.Unlock()
+	time.Sleep(2 * heartbeat) // the rebalance waits now
+	for i := range 5 {
+		send(kept)
+		want := int64(i)
+		eventually(t, "a goes on", func() bool { return a.offset(kept) == want })
+	}
+	if running, _, _ := b.state(); running != 0 {
+		t.Fatal("the dead member was not waited for: this test shows nothing")
+	}
+	start := time.Now()
+	removed, err := Evict(t.Context(), cfg, []string{"g", "unknown"}, "dead")
+	if err != nil || removed != 1 {
+		t.Fatal(removed, err)
+	}
+	eventually(t, "the living share", func() bool { return a.has(2)() && b.has(2)() })
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if removed, err := Evict(t.Context(), cfg, []string{"g"}, "dead"); err != nil || removed != 0 {
+		t.Errorf("again: %d, %v", removed, err)
+	}
+}
+
+func TestACommittedOffsetThatIsGoneBeginsAtTheOldest(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	send := sender(t, cfg)
+	a := startWatch(t, named(cfg, "a"), nil)
+	eventually(t, "a has it", a.has(1))
+	if err := a.group.Commit("t", map[int32]int64{0: 99}); err != nil {
+		t.Fatal(err)
+	}
+	a.stop()
+	send(0)
+	b := startWatch(t, named(cfg, "b"), nil)
+	eventually(t, "the record is read", func() bool { return b.has(1)() && b.offset(0) == 0 })
+}
+
+func TestANewPartitionIsClaimed(t *testing.T) {
+	cluster, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	a := startWatch(t, named(cfg, "a"), nil)
+	eventually(t, "a has it", a.has(1))
+	settings, err := cfg.Sarama()
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := sarama.NewClusterAdmin(cluster.ListenAddrs(), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close() }()
+	if err := admin.CreatePartitions("t", 3, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	a.group.mu.Lock()
+	control := a.group.control
+	a.group.mu.Unlock()
+	if err := control.RefreshMetadata("t"); err != nil { // it does so by itself once a minute
+		t.Fatal(err)
+	}
+	eventually(t, "a has all three", a.has(3))
+	if _, began, _ := a.state(); began != 3 {
+		t.Errorf("%d claims began", began)
+	}
+}
+
+// Records of many partitions, in batches, with a slow reader among the others.
+func TestEveryRecordComesOnceAndInOrder(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(16, "t"))
+	send := sender(t, cfg)
+	a := startWatch(t, named(cfg, "a"), nil)
+	eventually(t, "a has all", a.has(16))
+	const each = 40
+	for range each {
+		for id := range int32(16) {
+			send(id)
+		}
+	}
+	for id := range int32(16) {
+		eventually(t, "all of a partition", func() bool { return a.offset(id) == each-1 })
+	}
+}
