@@ -69,7 +69,7 @@ interface GroupProps {
 
 function Streams({ inbox, show }: GroupProps) {
   const me = inbox.me.value?.admin ?? "";
-  const chosen = inbox.filter.value.stream;
+  const chosen = page.value === "timeline" ? inbox.filter.value.stream : null;
   const counts = inbox.unread.value?.streams ?? {};
   return (
     <section aria-labelledby="filter-streams">
@@ -85,7 +85,7 @@ function Streams({ inbox, show }: GroupProps) {
 }
 
 function Types({ inbox, show }: GroupProps) {
-  const chosen = inbox.filter.value.type;
+  const chosen = page.value === "timeline" ? inbox.filter.value.type : null;
   const others = new Set(inbox.items.value.map((item) => item.entry.type ?? "").filter((type) => type && !knownTypes.includes(type)));
   if (chosen !== null && !knownTypes.includes(chosen)) others.add(chosen);
   return (
