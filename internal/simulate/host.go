@@ -1,0 +1,263 @@
+package simulate
+
+import (
+	"slices"
+	"time"
+
+	"bongsu/actors/rules"
+	"bongsu/internal/hub"
+)
+
+// host runs the actors of one process as actors.Host does: mailboxes, loads,
+// writes and commits are modelled, what they decide is the rules'.
+type host struct {
+	process *process
+	time    *timeline
+	mutant  rules.Mutant
+	shards  []*shard
+	changed func() // what the node owns, or answers for, may have changed
+	// counted is the newest number that this process gave in each stream.
+	counted    map[hub.Stream]uint64
+	generation int32 // the newest that this node took part in
+
+	writer     writer
+	committing bool
+	commit     func(next []shardOffset, done func(ok bool))
+	unflushed  int // records that wait for the timeline
+	most       int // of them, before records are no longer taken
+}
+
+// shard is one partition of the journal in a process.
+type shard struct {
+	id     int32
+	rules  rules.Shard
+	ledger *rules.Ledger
+	actors map[hub.Stream]*streamActor
+}
+
+func newHost(p *process, t *timeline, shards int, mutant rules.Mutant) *host {
+	h := &host{process: p, time: t, mutant: mutant, counted: map[hub.Stream]uint64{}}
+	for id := range shards {
+		h.shards = append(h.shards, &shard{
+			id: int32(id), ledger: rules.NewLedger(0, mutant), actors: map[hub.Stream]*streamActor{},
+		})
+	}
+	h.writer = writer{host: h, every: p.world.between(0, 60*time.Millisecond)}
+	return h
+}
+
+func (h *host) shardOf(stream hub.Stream) *shard {
+	return h.shards[stream.Shard(int32(len(h.shards)))]
+}
+
+// assigned, own, apply and release are the journal's calls.
+func (h *host) assigned(generation int32, mine []int32) {
+	for _, s := range h.shards {
+		if s.rules.Assigned(generation, slices.Contains(mine, s.id)) {
+			h.stopActors(s, true)
+		}
+	}
+	h.generation = generation
+	h.changed()
+}
+
+func (h *host) own(s *shard, generation int32, from, end int64) {
+	position := s.rules.Position()
+	warm := s.rules.Held()
+	if s.rules.Own(generation, from, end) {
+		if warm {
+			h.process.world.seen.WarmShardsPassed++
+		}
+		h.stopActors(s, true)
+		s.ledger = rules.NewLedger(from, h.mutant)
+	} else if position > from {
+		h.process.world.seen.WarmShardsKept++
+	}
+	s.ledger.Claim(from)
+	h.changed()
+}
+
+// apply hands records to their actors. It reports false if the shard has to be
+// claimed anew.
+func (h *host) apply(s *shard, records []hub.Record, next int64) bool {
+	if !s.rules.Held() {
+		return false
+	}
+	records = s.rules.Unseen(records)
+	s.ledger.Take(records, next)
+	for len(records) > 0 {
+		n := 1
+		for n < len(records) && records[n].Stream == records[0].Stream {
+			n++
+		}
+		run := records[:n:n]
+		records = records[n:]
+		a := h.ensure(s, run[0].Stream)
+		h.unflushed += len(run)
+		a.send(func() { a.apply(run) })
+		s.rules.Advance(run[n-1].Offset + 1)
+	}
+	if s.rules.Advance(next) {
+		h.changed()
+	}
+	return true
+}
+
+// release waits until what was handed out is stored, as far as there is time,
+// commits, and ends the claim.
+func (h *host) release(s *shard, done func()) {
+	ledger := s.ledger
+	deadline := h.process.world.now + time.Second
+	var poll func()
+	poll = func() {
+		if ledger.Unfinished() > 0 && h.process.world.now < deadline {
+			h.process.after(20*time.Millisecond, "release", poll)
+			return
+		}
+		if ledger.Unfinished() > 0 {
+			h.process.world.seen.ReleasesCutShort++
+		}
+		h.commitNow(func() {
+			ledger.Release()
+			done()
+		})
+	}
+	poll()
+}
+
+// commitNow commits what may be. done is called when the coordinator has
+// answered, or could not.
+func (h *host) commitNow(done func()) {
+	if h.committing {
+		h.process.after(5*time.Millisecond, "await commit", func() { h.commitNow(done) })
+		return
+	}
+	var next []shardOffset
+	var ledgers []*rules.Ledger
+	for _, s := range h.shards {
+		if low, ok := s.ledger.Committable(); ok {
+			next = append(next, shardOffset{s.id, low})
+			ledgers = append(ledgers, s.ledger)
+		}
+	}
+	if len(next) == 0 {
+		done()
+		return
+	}
+	h.committing = true
+	// It is committed by whatever member this process is once it comes to it.
+	h.process.after(h.process.world.between(0, 2*time.Millisecond), "commit", func() {
+		h.commit(next, func(ok bool) {
+			h.committing = false
+			if ok {
+				for i, n := range next {
+					ledgers[i].Committed(n.offset)
+				}
+			}
+			done()
+		})
+	})
+}
+
+// letGo stops all actors and owns nothing until the shards are claimed anew.
+func (h *host) letGo() {
+	for _, s := range h.shards {
+		if s.rules.LetGo() {
+			h.stopActors(s, true)
+		}
+	}
+	h.changed()
+}
+
+// stopActors ends the actors of a tenure behind what they were sent.
+func (h *host) stopActors(s *shard, lost bool) {
+	for _, stream := range sortedKeys(s.actors) {
+		a := s.actors[stream]
+		a.tell(func() { a.stop(lost) })
+	}
+	s.actors = map[hub.Stream]*streamActor{}
+}
+
+// activate returns the actor of a stream if this node may answer for it.
+func (h *host) activate(stream hub.Stream) *streamActor {
+	s := h.shardOf(stream)
+	if !s.rules.Answers() {
+		return nil
+	}
+	return h.ensure(s, stream)
+}
+
+func (h *host) ensure(s *shard, stream hub.Stream) *streamActor {
+	if a := s.actors[stream]; a != nil {
+		return a
+	}
+	a := &streamActor{host: h, shard: s, ledger: s.ledger, stream: stream, last: s.rules.Position() - 1}
+	a.storedOffset = a.last
+	s.actors[stream] = a
+	before := s.rules.Position()
+	h.load(a, hub.LoadRequest{Stream: stream, Before: before})
+	return a
+}
+
+func (h *host) load(a *streamActor, request hub.LoadRequest) {
+	h.time.load(h.process, request, func(state hub.StreamState, err error) {
+		if err != nil {
+			h.process.after(h.process.world.between(20*time.Millisecond, 300*time.Millisecond), "load again", func() { h.load(a, request) })
+			return
+		}
+		a.tell(func() { a.loaded(state) })
+	})
+}
+
+// sweep passivates streams that nobody needs.
+func (h *host) sweep() {
+	for _, s := range h.shards {
+		for _, stream := range sortedKeys(s.actors) {
+			a := s.actors[stream]
+			a.tell(a.sweep)
+		}
+	}
+}
+
+// follow, unfollow and tail are one try each of what the owner of a stream is asked.
+func (h *host) follow(stream hub.Stream, f hub.Follower, reply func(hub.Head, bool)) {
+	a := h.activate(stream)
+	if a == nil {
+		reply(hub.Head{}, false)
+		return
+	}
+	a.ask(func(ok bool) {
+		if !ok {
+			reply(hub.Head{}, false)
+			return
+		}
+		if !slices.Contains(a.followers, f) {
+			a.followers = append(a.followers, f)
+		}
+		reply(a.state.Head(), true)
+	})
+}
+
+func (h *host) unfollow(stream hub.Stream, f hub.Follower) {
+	if a := h.shardOf(stream).actors[stream]; a != nil {
+		a.send(func() {
+			a.followers = slices.DeleteFunc(a.followers, func(g hub.Follower) bool { return f == g })
+		})
+	}
+}
+
+func (h *host) tail(stream hub.Stream, after uint64, reply func(hub.Tail, bool)) {
+	a := h.activate(stream)
+	if a == nil {
+		reply(hub.Tail{}, false)
+		return
+	}
+	a.ask(func(ok bool) {
+		if !ok {
+			reply(hub.Tail{}, false)
+			return
+		}
+		entries, whole := a.state.Since(after)
+		reply(hub.Tail{Head: a.state.Head(), Entries: slices.Clone(entries), Whole: whole}, true)
+	})
+}

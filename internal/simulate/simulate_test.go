@@ -1,0 +1,103 @@
+package simulate
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"bongsu/actors/rules"
+)
+
+var (
+	firstSeed = flag.Uint64("seed", 1, "the first seed; with -seeds 1 its trace is printed")
+	seedCount = flag.Int("seeds", 200, "how many seeds")
+	mutants   = flag.Int("mutant-seeds", 60, "within how many seeds each mutant must be found")
+)
+
+// runSeeds runs seeds on all cores until enough is said to be enough, and gives
+// each result to judge, one at a time, in no order.
+func runSeeds(first uint64, count int, options Options, judge func(Result) (enough bool)) {
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	next, over := first, false
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for {
+				mu.Lock()
+				seed := next
+				stop := over || seed >= first+uint64(count)
+				next++
+				mu.Unlock()
+				if stop {
+					return
+				}
+				r := Run(seed, options)
+				mu.Lock()
+				over = judge(r) || over
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+}
+
+// Whatever breaks, numbers follow from the journal alone, nothing is committed
+// before it is stored, every client is given each entry once and in order, and in
+// the end everybody has everything.
+func TestNoSeedBreaksAPromise(t *testing.T) {
+	began := time.Now()
+	var total Total
+	var failed []uint64
+	runSeeds(*firstSeed, *seedCount, Options{}, func(r Result) bool {
+		total.Add(r.Seen)
+		if len(r.Violations) > 0 {
+			t.Errorf("seed %d: %d violations, first %s", r.Seed, len(r.Violations), r.Violations[0])
+			failed = append(failed, r.Seed)
+		}
+		return len(failed) >= 10
+	})
+	t.Logf("%d seeds in %s\n%s", *seedCount, time.Since(began).Round(time.Millisecond), total.String())
+	if never := total.Never(); *seedCount >= 5000 && len(never) > 0 {
+		t.Errorf("never happened: %v", never)
+	}
+	if *seedCount == 1 {
+		Run(*firstSeed, Options{Trace: os.Stdout})
+	} else if len(failed) > 0 {
+		t.Logf("see it happen: go test ./internal/simulate -v -run Promise -seeds 1 -seed %d", slices.Min(failed))
+	}
+}
+
+// A simulation that does not find a bug that is there proves nothing.
+func TestEachMutantIsFound(t *testing.T) {
+	for _, mutant := range []rules.Mutant{rules.MemoryNumbers, rules.CommitEarly, rules.StaleWriter, DropBatch} {
+		t.Run(string(mutant), func(t *testing.T) {
+			var found []Result
+			runSeeds(1, *mutants, Options{Mutant: mutant}, func(r Result) bool {
+				if len(r.Violations) > 0 {
+					found = append(found, r)
+				}
+				return false
+			})
+			if len(found) == 0 {
+				t.Fatalf("not found in %d seeds", *mutants)
+			}
+			first := slices.MinFunc(found, func(a, b Result) int { return int(a.Seed) - int(b.Seed) })
+			t.Logf("found in %d of %d seeds, first in seed %d: %s", len(found), *mutants, first.Seed, first.Violations[0])
+		})
+	}
+}
+
+func TestASeedReplaysExactly(t *testing.T) {
+	for seed := range uint64(20) {
+		var one, two bytes.Buffer
+		a, b := Run(seed, Options{Trace: &one}), Run(seed, Options{Trace: &two})
+		if a.Print != b.Print || a.Events != b.Events || !bytes.Equal(one.Bytes(), two.Bytes()) {
+			t.Errorf("seed %d runs differently a second time: %d and %d events", seed, a.Events, b.Events)
+		}
+	}
+}
