@@ -218,3 +218,6 @@ func (k *KafkaServer) Pause() error { return k.process.Signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.
 func (k *KafkaServer) Resume() error { return k.process.Signal(syscall.SIGCONT) }
+
+// Port returns the port of Addr.
+func (k *KafkaServer) Port() int { return k.port }

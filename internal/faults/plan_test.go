@@ -1,0 +1,50 @@
+package faults
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestTheSameSeedDrawsTheSameFaults(t *testing.T) {
+	a, b, other := newPlan(7, Kinds()), newPlan(7, Kinds()), newPlan(8, Kinds())
+	differs := false
+	for range 200 {
+		f := a.next()
+		if g := b.next(); f != g {
+			t.Fatalf("%+v and %+v of one seed", f, g)
+		}
+		differs = differs || f != other.next()
+	}
+	if !differs {
+		t.Error("another seed draws the same faults")
+	}
+}
+
+func TestEveryKindComesUpAsOftenAsEveryOther(t *testing.T) {
+	p, counts := newPlan(1, Kinds()), map[Kind]int{}
+	for range 5 * len(Kinds()) {
+		f := p.next()
+		counts[f.kind]++
+		if least, most := f.kind.span(); f.lasts < least || f.lasts > most {
+			t.Errorf("%s lasts %s", f.kind, f.lasts)
+		}
+		if f.rest <= 0 || f.jump == 0 {
+			t.Errorf("a fault without a rest or a jump: %+v", f)
+		}
+	}
+	for _, kind := range Kinds() {
+		if counts[kind] != 5 {
+			t.Errorf("%s came up %d times of 5", kind, counts[kind])
+		}
+	}
+}
+
+func TestKindsAreReadFromAList(t *testing.T) {
+	kinds, err := ParseKinds("kill, cut-all")
+	if err != nil || !slices.Equal(kinds, []Kind{Kill, CutAll}) {
+		t.Errorf("read %v, %v", kinds, err)
+	}
+	if _, err := ParseKinds("kill,earthquake"); err == nil {
+		t.Error("an earthquake was accepted")
+	}
+}

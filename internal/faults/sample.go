@@ -1,0 +1,142 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"bongsu/internal/faults/report"
+)
+
+const maxMetrics = 32 << 20
+
+// metrics are a node's metrics by name and labels, as Prometheus writes them.
+type metrics map[string]float64
+
+// sum adds up what begins with name and holds every one of the parts.
+func (m metrics) sum(name string, parts ...string) float64 {
+	total := 0.0
+next:
+	for key, value := range m {
+		if key != name && !strings.HasPrefix(key, name+"{") {
+			continue
+		}
+		for _, part := range parts {
+			if !strings.Contains(key, part) {
+				continue next
+			}
+		}
+		total += value
+	}
+	return total
+}
+
+// scrape reads a node's counters and gauges.
+func scrape(ctx context.Context, node *Node) (metrics, error) {
+	ctx, cancel := context.WithTimeout(ctx, callPatience)
+	defer cancel()
+	response, err := get(ctx, node.URL+"/metrics", "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the metrics of %s: %s", node.Name, response.Status)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(io.LimitReader(response.Body, maxMetrics))
+	if err != nil {
+		return nil, err
+	}
+	out := metrics{}
+	for name, family := range families {
+		for _, m := range family.GetMetric() {
+			switch family.GetType() {
+			case dto.MetricType_COUNTER:
+				out[key(name, m)] = m.GetCounter().GetValue()
+			case dto.MetricType_GAUGE:
+				out[key(name, m)] = m.GetGauge().GetValue()
+			}
+		}
+	}
+	return out, nil
+}
+
+func key(name string, m *dto.Metric) string {
+	var labels []string
+	for _, pair := range m.GetLabel() {
+		labels = append(labels, pair.GetName()+`="`+pair.GetValue()+`"`)
+	}
+	if len(labels) == 0 {
+		return name
+	}
+	return name + "{" + strings.Join(labels, ",") + "}"
+}
+
+// sampler reads the nodes' metrics now and then.
+type sampler struct {
+	nodes []*Node
+	clock func() time.Duration
+	every time.Duration
+	// also names further metrics, whose sums go into the samples.
+	also []string
+
+	mu     sync.Mutex
+	series map[string][]report.Sample
+}
+
+// run samples until ctx ends. A node that does not answer has no sample then.
+func (s *sampler) run(ctx context.Context) {
+	for pause(ctx, s.every) == nil {
+		for _, node := range s.nodes {
+			if !node.Running() {
+				continue
+			}
+			limited, cancel := context.WithTimeout(ctx, time.Second)
+			m, err := scrape(limited, node)
+			cancel()
+			if err == nil {
+				s.add(node.Name, m)
+			}
+		}
+	}
+}
+
+func (s *sampler) add(name string, m metrics) {
+	sample := report.Sample{
+		At: s.clock().Seconds(), RSS: m["process_resident_memory_bytes"], Goroutines: m["go_goroutines"],
+	}
+	for _, also := range s.also {
+		if sample.Other == nil {
+			sample.Other = map[string]float64{}
+		}
+		sample.Other[also] = m.sum(also)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.series == nil {
+		s.series = map[string][]report.Sample{}
+	}
+	s.series[name] = append(s.series[name], sample)
+}
+
+// result returns the series in the order of the nodes.
+func (s *sampler) result() []report.NodeSeries {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []report.NodeSeries
+	for _, node := range s.nodes {
+		if samples := s.series[node.Name]; len(samples) > 0 {
+			out = append(out, report.NodeSeries{Name: node.Name, Samples: samples})
+		}
+	}
+	return out
+}
