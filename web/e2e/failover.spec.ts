@@ -58,7 +58,7 @@ test("no token goes to an address that the hub did not name", async ({ browser, 
     await expect(console.connection).not.toHaveAttribute("title", new RegExp(name));
     await console.live();
   }
-  expect(hosts.size).toBeGreaterThan(1);
+  expect(hosts.size).toBeGreaterThan(0);
   expect([...hosts].filter((host) => !known.has(host))).toEqual([]);
   await console.close();
 });
