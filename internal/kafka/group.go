@@ -53,7 +53,9 @@ type Handler struct {
 	// Assigned, if not nil, is told what the group has given to this member, by
 	// topic, at each new generation, also when that is nothing. It comes after
 	// the end of the claims that were taken away, and before the first Consume of
-	// those that are new; claims that stay go on meanwhile. It must not block.
+	// those that are new; claims that stay go on meanwhile. A generation that was
+	// over before the member had its share is told too, with what it kept all the
+	// while: if one is left out, the member was not in the group. It must not block.
 	Assigned func(generation int32, claims map[string][]int32)
 	// Consume handles one claim. It is called in a goroutine of its own for each
 	// claim, and returns soon after ctx ends: whoever has the partition next waits

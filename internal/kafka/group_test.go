@@ -232,6 +232,30 @@ func TestAClaimThatDoesNotEndHoldsUpNobodyForLong(t *testing.T) {
 	eventually(t, "a claims it again", func() bool { _, began, _ := a.state(); return began == 3 })
 }
 
+// Who hears that a generation was left out must take it that others had
+// everything meanwhile. So those that only went by too fast are told.
+func TestGenerationsAreLeftOutOnlyByWhoWasNotThere(t *testing.T) {
+	var told []string
+	g := NewGroup(Config{}, "g", []string{"t"}, slog.New(slog.DiscardHandler))
+	m := &member{
+		group: g, held: &holdings{group: g, held: map[partition]*holding{{"t", 3}: {}}},
+		handler: Handler{Assigned: func(generation int32, claims map[string][]int32) {
+			told = append(told, fmt.Sprint(generation, claims["t"]))
+		}},
+	}
+	for _, generation := range []int32{5, 6, 9} {
+		m.generation = generation
+		m.tell([]partition{{"t", 3}, {"t", 4}})
+	}
+	m.held.held = nil
+	m.lose(errors.New("removed"))
+	m.generation = 12
+	m.tell(nil)
+	if got, want := fmt.Sprint(told), "[5 [3 4] 6 [3 4] 7 [3] 8 [3] 9 [3 4] 12 []]"; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+}
+
 // The dead member was in the group and comes to no rebalance: those who live go
 // on with what they have, and the newcomer gets its share when it is evicted.
 func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {

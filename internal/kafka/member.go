@@ -43,7 +43,7 @@ type member struct {
 
 	id         string
 	generation int32
-	told       int32 // the newest generation that the handler knows
+	told       int32 // the newest generation that the handler knows; 0 if we were out of the group since
 	// shared are the partitions of each topic that we have shared out, if we do
 	// that for this generation.
 	shared map[string]int32
@@ -123,6 +123,7 @@ func (m *member) unheard(err error) bool {
 // lose ends all claims: nothing is ours any more.
 func (m *member) lose(why error) {
 	m.group.setMember("", 0)
+	m.told = 0
 	if count := m.held.drop(nil); count > 0 {
 		m.group.log.Warn("no longer in the consumer group; joining again", "claims", count, "err", why)
 	}
@@ -340,14 +341,27 @@ func byTopic(partitions []partition) map[string][]int32 {
 func (m *member) adopt(given []partition) bool {
 	ended := m.held.drop(given)
 	if m.generation != m.told {
-		m.told = m.generation
 		m.group.log.Info("in the consumer group", "generation", m.generation, "claims", len(given), "ended", ended)
-		if m.handler.Assigned != nil {
-			m.handler.Assigned(m.generation, byTopic(given))
-		}
+		m.tell(given)
 	}
 	m.held.take(given, m.generation)
 	return ended > 0
+}
+
+// tell tells the handler of the generation, and of those before that ended while
+// we took part in them: we were given nothing then, and nobody else what we hold.
+func (m *member) tell(given []partition) {
+	before := m.told
+	m.told = m.generation
+	if m.handler.Assigned == nil {
+		return
+	}
+	if before > 0 {
+		for missed := before + 1; missed < m.generation; missed++ {
+			m.handler.Assigned(missed, byTopic(m.held.owned()))
+		}
+	}
+	m.handler.Assigned(m.generation, byTopic(given))
 }
 
 // call sends a request to the group's coordinator. The connection is closed if

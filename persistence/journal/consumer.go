@@ -31,14 +31,16 @@ type Handler interface {
 	// it, which shards are this node's from now on, ascending: none, too, when
 	// there are more nodes than shards. Of those that it had before, Apply goes on
 	// all the while; of new ones Own follows. Those that were taken away have been
-	// released, unless Release has taken too long. It must not block.
+	// released, unless Release has taken too long. Generations follow each other by
+	// one while this node stays in the group; if one is left out, another node may
+	// have had any of the shards meanwhile. No Own is under way. It must not block.
 	Assigned(generation int32, shards []int32)
 
 	// Own says that the shard is this node's from now on. Records follow from
 	// offset from, the committed one or the oldest there is; those below end were
 	// in the journal before, and may have been applied by an earlier owner.
-	// generation is the group's. A shard that stays this node's across a rebalance
-	// goes on without a new Own. After an error the shard is released, and owned
+	// generation is that of the newest Assigned. A shard that stays this node's
+	// across a rebalance goes on without a new Own. After an error the shard is released, and owned
 	// anew a little later, in the same or a later generation.
 	Own(ctx context.Context, shard, generation int32, from, end int64) error
 
@@ -63,6 +65,11 @@ type Consumer struct {
 	shards  int32
 	log     *slog.Logger
 	skipped prometheus.Counter
+
+	// ownership is held for reading by Own, for writing by Assigned, so that Own
+	// tells the generation that is known.
+	ownership  sync.RWMutex
+	generation int32
 
 	mu     sync.Mutex
 	claims map[int32]*progress
@@ -103,6 +110,9 @@ func NewConsumer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 func (c *Consumer) Run(ctx context.Context, h Handler) error {
 	return c.group.Run(ctx, kafka.Handler{
 		Assigned: func(generation int32, claims map[string][]int32) {
+			c.ownership.Lock()
+			defer c.ownership.Unlock()
+			c.generation = generation
 			h.Assigned(generation, slices.Sorted(slices.Values(claims[TopicName])))
 		},
 		Consume: func(ctx context.Context, claim kafka.Claim) error {
@@ -137,6 +147,12 @@ func (c *Consumer) Lag() map[int32]int64 {
 
 func (c *Consumer) consume(ctx context.Context, claim kafka.Claim, h Handler) error {
 	shard := claim.Partition
+	if owned, err := c.own(ctx, claim, h); !owned {
+		return nil
+	} else if err != nil {
+		release(ctx, h, shard)
+		return err
+	}
 	p := &progress{next: claim.From, highWater: claim.HighWater}
 	c.mu.Lock()
 	c.claims[shard] = p
@@ -145,13 +161,8 @@ func (c *Consumer) consume(ctx context.Context, claim kafka.Claim, h Handler) er
 		c.mu.Lock()
 		delete(c.claims, shard)
 		c.mu.Unlock()
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-		defer cancel()
-		h.Release(release, shard)
+		release(ctx, h, shard)
 	}()
-	if err := h.Own(ctx, shard, claim.Generation, claim.From, claim.End); err != nil {
-		return err
-	}
 	reader := reader{consumer: c, shard: shard}
 	for {
 		select {
@@ -172,6 +183,22 @@ func (c *Consumer) consume(ctx context.Context, claim kafka.Claim, h Handler) er
 			}
 		}
 	}
+}
+
+// own begins a claim, unless it has ended: by then its shard may be another's.
+func (c *Consumer) own(ctx context.Context, claim kafka.Claim, h Handler) (owned bool, err error) {
+	c.ownership.RLock()
+	defer c.ownership.RUnlock()
+	if ctx.Err() != nil {
+		return false, nil
+	}
+	return true, h.Own(ctx, claim.Partition, c.generation, claim.From, claim.End)
+}
+
+func release(ctx context.Context, h Handler, shard int32) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	h.Release(ctx, shard)
 }
 
 // reader turns messages of one claim into records.
