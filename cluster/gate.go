@@ -151,21 +151,15 @@ func marksAnswer(marks map[hub.Stream]uint64, err error) *wire.Answer {
 	return &wire.Answer{Marks: wire.FromMarks(marks), Failure: wire.FromError(err)}
 }
 
-// tail answers with as many entries as an answer holds: those right after what
-// was asked for if they are there, else those before the head.
+// tail answers with as many of the first entries as an answer holds.
 func (g *gate) tail(ctx context.Context, call *wire.Call) *wire.Answer {
 	return g.each(call, func(stream hub.Stream, after *wire.Place) (*wire.Part, error) {
 		tail, err := g.t.owner.Tail(ctx, stream, after.GetSeq())
 		if err != nil {
 			return nil, err
 		}
-		part := headPart(tail.Head)
-		part.Whole = tail.Whole
-		if tail.Whole {
-			part.Entries = wire.FromEntries(first(tail.Entries, maxAnswer))
-		} else {
-			part.Entries = wire.FromEntries(newest(tail.Entries, maxAnswer))
-		}
+		part, some := headPart(tail.Head), first(tail.Entries, maxAnswer)
+		part.Entries, part.Whole, part.More = wire.FromEntries(some), tail.Whole, len(some) < len(tail.Entries)
 		return part, nil
 	})
 }
@@ -206,16 +200,6 @@ func first(entries []*hub.Entry, room int) []*hub.Entry {
 	for i, entry := range entries {
 		if room -= link.EntrySize(entry); room < 0 {
 			return entries[:max(i, 1)]
-		}
-	}
-	return entries
-}
-
-// newest returns as many of the last entries as fit into room, at least one.
-func newest(entries []*hub.Entry, room int) []*hub.Entry {
-	for i := len(entries) - 1; i >= 0; i-- {
-		if room -= link.EntrySize(entries[i]); room < 0 {
-			return entries[min(i+1, len(entries)-1):]
 		}
 	}
 	return entries

@@ -35,6 +35,7 @@ type outbounds struct {
 
 	mu     sync.Mutex
 	byPeer map[string]*outbound // the newest, closed or not, of each
+	over   bool                 // none is opened any more
 }
 
 func newOutbounds(t *traffic) *outbounds {
@@ -51,7 +52,7 @@ func (l *outbounds) open(call *wire.Call) (*outbound, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	member, ok := l.t.view().Member(call.GetFrom())
-	if !ok || l.t.ctx.Err() != nil {
+	if !ok || l.over {
 		return nil, hub.Unavailablef("node %s does not know node %s", l.t.id, call.GetFrom())
 	}
 	out := l.byPeer[member.ID]
@@ -91,6 +92,16 @@ func (l *outbounds) unfollow(call *wire.Call) {
 func (l *outbounds) ack(m *wire.Signal) {
 	if out := l.find(m.GetFrom(), m.GetEpoch()); out != nil {
 		out.ack(m.GetNumber())
+	}
+}
+
+// stop closes all links; none is opened after it.
+func (l *outbounds) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	for _, out := range l.byPeer {
+		out.close()
 	}
 }
 

@@ -24,7 +24,8 @@ type trafficConfig struct {
 	owner    Owner
 	follower hub.Follower  // given what this node follows at others
 	status   func() Status // nil: the zero Status
-	// suspect is told of nodes that fell silent. It does not block.
+	// suspect is told of nodes that a connection broke to, or that fell silent. It
+	// does not block.
 	suspect func(id string)
 	log     *slog.Logger
 	metrics *linkMetrics
@@ -87,6 +88,7 @@ func (t *traffic) stop() {
 		t.system.ProcessRegistry.Remove(t.entry)
 	}
 	t.calls.failAll()
+	t.out.stop()
 	t.running.Wait()
 	t.in.closeAll()
 }
@@ -122,12 +124,13 @@ func (t *traffic) watch() {
 	}
 }
 
-// connectionBroke ends the calls that wait for an answer over a connection that
-// is no more. It is called on a goroutine of the remote's.
+// connectionBroke has the node at the other end suspected, and ends the calls that
+// wait for its answer. It is called on a goroutine of the remote's.
 func (t *traffic) connectionBroke(addr string) {
 	for _, member := range t.view().Members() {
 		if member.Addr == addr && member.ID != t.id {
 			t.calls.fail(member.ID)
+			t.suspect(member.ID)
 		}
 	}
 }

@@ -177,6 +177,7 @@ type fakeOwner struct {
 	failNext int            // of commands
 	stall    chan struct{}  // while not nil, calls wait for it
 	calls    int
+	begins   uint64 // tails hold what comes after it
 }
 
 type fakeStream struct {
@@ -269,7 +270,9 @@ func (o *fakeOwner) Tail(ctx context.Context, stream hub.Stream, after uint64) (
 	if err != nil {
 		return hub.Tail{}, err
 	}
-	return hub.Tail{Head: hub.Head{Stream: stream, Seq: uint64(len(entries))}, Entries: entries[after:], Whole: true}, nil
+	tail := hub.Tail{Head: hub.Head{Stream: stream, Seq: uint64(len(entries))}, Whole: after >= o.begins}
+	tail.Entries = entries[max(after, o.begins):]
+	return tail, nil
 }
 
 func (o *fakeOwner) Pending(ctx context.Context, stream hub.Stream) ([]*hub.Entry, error) {

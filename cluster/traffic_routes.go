@@ -67,33 +67,50 @@ func (t *traffic) Heads(ctx context.Context, streams []hub.Stream) ([]hub.Head, 
 	return heads, err
 }
 
-// Tail returns what the stream's actor holds after seq. What comes from another
-// node is bounded in bytes: a whole tail may end before the head, and one that is
-// not whole may begin later than the actor's.
+// Tail returns what the stream's actor holds after seq. A whole tail of another
+// node is bounded in bytes, and may end before the head.
 func (t *traffic) Tail(ctx context.Context, stream hub.Stream, after uint64) (tail hub.Tail, err error) {
 	err = t.route(ctx, stream, func(ctx context.Context, owner view.Announcement, self bool) (err error) {
 		if self {
 			tail, err = t.owner.Tail(ctx, stream, after)
 			return err
 		}
-		answer, err := t.ask(ctx, owner, &wire.Call{
-			Operation: wire.Call_TAIL, Places: []*wire.Place{{Stream: string(stream), Seq: after}},
-		})
-		if err != nil {
-			return err
-		}
-		if len(answer.GetParts()) != 1 {
-			return hub.Unavailablef("node %s gave a malformed answer", owner.Name)
-		}
-		part := answer.GetParts()[0]
-		tail = hub.Tail{
-			Head:    hub.Head{Stream: stream, Seq: part.GetSeq(), Floor: part.GetFloor()},
-			Entries: wire.ToEntries(stream, part.GetEntries()),
-			Whole:   part.GetWhole(),
-		}
-		return wire.ToError(part.GetFailure())
+		tail, err = t.tailAt(ctx, owner, stream, after)
+		return err
 	})
 	return tail, err
+}
+
+// tailAt asks another node for a tail. One that is not whole comes in as many
+// parts as it takes: it must reach the head to be joined with the timeline.
+func (t *traffic) tailAt(ctx context.Context, owner view.Announcement, stream hub.Stream, after uint64) (hub.Tail, error) {
+	tail, more, err := t.tailPart(ctx, owner, stream, after)
+	for err == nil && more && !tail.Whole {
+		var part hub.Tail
+		part, more, err = t.tailPart(ctx, owner, stream, tail.Entries[len(tail.Entries)-1].Seq)
+		if err == nil && !part.Whole {
+			err = hub.Unavailablef("the actor of stream %s has let go of a part", stream)
+		}
+		tail.Head, tail.Entries = part.Head, append(tail.Entries, part.Entries...)
+	}
+	return tail, err
+}
+
+func (t *traffic) tailPart(ctx context.Context, owner view.Announcement, stream hub.Stream, after uint64) (tail hub.Tail, more bool, err error) {
+	answer, err := t.ask(ctx, owner, &wire.Call{Operation: wire.Call_TAIL, Places: []*wire.Place{{Stream: string(stream), Seq: after}}})
+	if err != nil {
+		return tail, false, err
+	}
+	if len(answer.GetParts()) != 1 {
+		return tail, false, hub.Unavailablef("node %s gave a malformed answer", owner.Name)
+	}
+	part := answer.GetParts()[0]
+	tail = hub.Tail{
+		Head:    hub.Head{Stream: stream, Seq: part.GetSeq(), Floor: part.GetFloor()},
+		Entries: wire.ToEntries(stream, part.GetEntries()),
+		Whole:   part.GetWhole(),
+	}
+	return tail, part.GetMore() && len(tail.Entries) > 0, wire.ToError(part.GetFailure())
 }
 
 // Pending returns the entries of all the streams that the timeline may not have yet.

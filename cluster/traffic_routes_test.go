@@ -164,22 +164,10 @@ func TestLargeAnswersComeInParts(t *testing.T) {
 	if n := len(tail.Entries); n > 4 {
 		t.Errorf("%d entries of 100 KiB in one answer", n)
 	}
-}
-
-func TestTheNewestOfATailThatIsNotWhole(t *testing.T) {
-	entries := make([]*hub.Entry, 10)
-	for i := range entries {
-		entries[i] = &hub.Entry{Seq: uint64(i + 1), Payload: make([]byte, 100)}
-	}
-	for room, want := range map[int]uint64{0: 10, 148: 10, 300: 9, 100_000: 1} {
-		if got := newest(entries, room); got[0].Seq != want || got[len(got)-1].Seq != 10 {
-			t.Errorf("%d bytes hold entries from %d on", room, got[0].Seq)
-		}
-	}
-	for room, want := range map[int]uint64{0: 1, 148: 1, 300: 2, 100_000: 10} {
-		if got := first(entries, room); got[0].Seq != 1 || got[len(got)-1].Seq != want {
-			t.Errorf("%d bytes hold entries up to %d", room, got[len(got)-1].Seq)
-		}
+	a.owner.begins = 20
+	tail, err = b.traffic.Tail(patience(t, 8*time.Second), "all", 10)
+	if err != nil || tail.Whole || len(tail.Entries) != 20 || tail.Entries[0].Seq != 21 || tail.Entries[19].Seq != 40 {
+		t.Errorf("a tail that is not whole: %d entries, %v", len(tail.Entries), err)
 	}
 }
 

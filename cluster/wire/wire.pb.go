@@ -773,7 +773,7 @@ type Part struct {
 	Floor         uint64                 `protobuf:"varint,3,opt,name=floor,proto3" json:"floor,omitempty"`
 	Entries       []*Entry               `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
 	Whole         bool                   `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"` // TAIL: entries begin right after what was asked for
-	More          bool                   `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`   // PENDING: there are more, after the last of entries
+	More          bool                   `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`   // TAIL and PENDING: there are more, after the last of entries
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
