@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -65,10 +66,16 @@ type roster struct {
 	living  map[string]view.Announcement
 	addrs   map[string]string // of the living, their memberlist's
 	told    map[string]view.Announcement
-	dropped map[string]time.Time
+	dropped map[string]dropped
 	doomed  map[string]why // to be dropped at the next update
-	left    map[string]bool
 	sizes   []sizeAt
+}
+
+// dropped is what is remembered of a member that is one no more.
+type dropped struct {
+	at   time.Time
+	addr string // of its memberlist
+	left bool   // it said so
 }
 
 type sizeAt struct {
@@ -79,16 +86,19 @@ type sizeAt struct {
 func newRoster(self, addr string) *roster {
 	return &roster{
 		self: self, addr: addr, living: map[string]view.Announcement{}, addrs: map[string]string{}, told: map[string]view.Announcement{},
-		dropped: map[string]time.Time{}, doomed: map[string]why{}, left: map[string]bool{},
+		dropped: map[string]dropped{}, doomed: map[string]why{},
 	}
 }
 
-// hear takes an announcement that a member made directly. Those of others wait
-// for memberlist to know the node.
-func (r *roster) hear(a view.Announcement) {
+// hear takes an announcement that a node made directly. It returns the node if it
+// was dropped, and has to be told: it may have slept, and memberlist would take its
+// time to find out. Announcements of nodes unknown wait for memberlist to know them.
+func (r *roster) hear(a view.Announcement) (stranger peer, tell bool) {
 	if known, ok := r.living[a.ID]; ok && known.Version < a.Version && r.told[a.ID].Version < a.Version {
 		r.told[a.ID] = a
 	}
+	d, ok := r.dropped[a.ID]
+	return peer{id: a.ID, addr: d.addr}, ok && !d.left
 }
 
 // doom has a living member dropped at the next update.
@@ -106,8 +116,8 @@ func (r *roster) update(now time.Time, listed []peer) change {
 		if p.id == r.self || p.addr == r.addr { // an earlier life of this node, or another process
 			continue
 		}
-		if _, ok := r.dropped[p.id]; ok {
-			if !r.left[p.id] {
+		if d, ok := r.dropped[p.id]; ok {
+			if !d.left {
 				c.strangers = append(c.strangers, p)
 			}
 			continue
@@ -177,18 +187,14 @@ func (r *roster) drop(now time.Time, id string, reason why) {
 	delete(r.told, id)
 	if len(r.dropped) >= maxDropped {
 		oldest := ""
-		for id, at := range r.dropped {
-			if oldest == "" || at.Before(r.dropped[oldest]) {
+		for id, d := range r.dropped {
+			if oldest == "" || d.at.Before(r.dropped[oldest].at) {
 				oldest = id
 			}
 		}
 		delete(r.dropped, oldest)
-		delete(r.left, oldest)
 	}
-	r.dropped[id] = now
-	if reason == whyLeft {
-		r.left[id] = true
-	}
+	r.dropped[id] = dropped{at: now, addr: r.addrs[id], left: reason == whyLeft}
 }
 
 func (r *roster) measure(now time.Time) {
@@ -229,12 +235,13 @@ func (r *roster) side(without string) (members int, lowest string) {
 
 // outvoted decides what follows from another node's word that it dropped this one:
 // true if this node has to be reborn under a new id. If not, then the other is
-// dropped, and will be. Where each dropped the other, the smaller side yields;
+// dropped, and will be. Where each dropped the other, the smaller side yields, by its members, then their lowest id;
 // where only the other did, it must know better, unless it stands against more.
 func (r *roster) outvoted(v verdict) bool {
 	members, lowest := r.side(v.From)
 	if _, mutual := r.dropped[v.From]; mutual {
-		return v.Members > members || v.Members == members && v.Lowest < lowest
+		// Both may see the same third nodes: then their own ids decide.
+		return cmp.Or(cmp.Compare(v.Members, members), strings.Compare(lowest, v.Lowest), strings.Compare(r.self, v.From)) > 0
 	}
 	if v.Members >= members {
 		return true

@@ -42,6 +42,25 @@ func TestWhoWasDroppedStaysDroppedAndIsTold(t *testing.T) {
 	}
 }
 
+func TestWhoWasDroppedIsToldAsSoonAsItSpeaks(t *testing.T) {
+	r := newRoster("a", "a:2")
+	r.update(epoch, listing(t, "b", "c"))
+	if _, tell := r.hear(view.Announcement{ID: "b"}); tell {
+		t.Error("a member is told")
+	}
+	r.doom("b", whySilent)
+	r.doom("c", whyLeft)
+	r.update(epoch, nil)
+	if p, tell := r.hear(view.Announcement{ID: "b"}); !tell || p.addr != "b:2" {
+		t.Errorf("told: %v, at %q", tell, p.addr)
+	}
+	for _, id := range []string{"c", "unknown"} {
+		if _, tell := r.hear(view.Announcement{ID: id}); tell {
+			t.Errorf("%s is told", id)
+		}
+	}
+}
+
 func TestWhoLeftIsNotTold(t *testing.T) {
 	r := newRoster("a", "a:2")
 	r.update(epoch, listing(t, "b"))
@@ -142,6 +161,7 @@ func TestTheSmallerSideOfASplitYields(t *testing.T) {
 		{[]string{"a"}, []string{"b"}},
 		{[]string{"d", "a"}, []string{"b", "c"}},
 		{[]string{"e", "d", "c"}, []string{"a", "b"}},
+		{[]string{"b", "a"}, []string{"c", "a"}}, // a third node sees both
 	} {
 		if first, second := sides(test.stays, test.yields); first || !second {
 			t.Errorf("%v yields: %v, %v yields: %v", test.stays, first, test.yields, second)
