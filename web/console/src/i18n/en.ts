@@ -156,7 +156,7 @@ export const en = {
     lag: "Lag",
     lagHint: "Records of the node’s shards that are not applied yet",
     generation: "Generation",
-    since: "Up since",
+    since: "Seen since",
     address: "Address",
     url: "For clients",
     id: "Id",

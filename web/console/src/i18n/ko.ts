@@ -155,7 +155,7 @@ export const ko: Texts = {
     lag: "밀린 레코드",
     lagHint: "이 노드의 샤드에서 아직 반영하지 않은 레코드 수",
     generation: "세대",
-    since: "시작",
+    since: "처음 본 때",
     address: "주소",
     url: "접속 주소",
     id: "아이디",
