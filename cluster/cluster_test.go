@@ -35,6 +35,7 @@ type holder struct {
 	generation int32
 	shards     []int32
 	letGo      int
+	follows    int
 }
 
 func (h *holder) own(generation int32, shards ...int32) {
@@ -59,7 +60,16 @@ func (h *holder) LetGo() {
 func (h *holder) Activate(hub.Stream) (*actor.PID, error) { return nil, hub.Unavailablef("not here") }
 
 func (h *holder) Follow(context.Context, hub.Stream, hub.Follower) (hub.Head, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.follows++
 	return hub.Head{}, nil
+}
+
+func (h *holder) followed() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.follows
 }
 func (h *holder) Unfollow(hub.Stream, hub.Follower)                  {}
 func (h *holder) Head(context.Context, hub.Stream) (hub.Head, error) { return hub.Head{}, nil }

@@ -8,9 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/eventstream"
-	"github.com/asynkron/protoactor-go/remote"
-
 	"bongsu/cluster/view"
 )
 
@@ -22,7 +19,7 @@ type incarnation struct {
 	node    *Node
 	base    *base
 	gossip  *gossip // nil alone
-	carrier carrier
+	traffic *traffic
 	log     *slog.Logger
 
 	view  atomic.Pointer[view.View]
@@ -34,8 +31,7 @@ type incarnation struct {
 	life    context.Context // ends with stop
 	end     context.CancelFunc
 	once    sync.Once
-	lost    *eventstream.Subscription // to connections that break
-	running sync.WaitGroup            // the membership loop, and what it started
+	running sync.WaitGroup // the membership loop, and what it started
 
 	suspects suspects
 
@@ -44,14 +40,6 @@ type incarnation struct {
 	encoded []byte
 	roster  *roster
 	mended  seldom // bounds the telling of announcements that cannot be read
-}
-
-// carrier is the traffic with other nodes.
-type carrier interface {
-	start() error
-	// viewChanged is called from one goroutine. It does not block.
-	viewChanged(old, new *view.View)
-	stop()
 }
 
 // incarnate starts a new life.
@@ -63,11 +51,6 @@ func (n *Node) incarnate(id string) (*incarnation, error) {
 	inc.life, inc.end = context.WithCancel(context.Background())
 	inc.suspects.pending = map[look]bool{}
 	inc.addrs.Store(&map[string]string{})
-	inc.lost = inc.base.system.EventStream.Subscribe(func(event any) {
-		if lost, ok := event.(*remote.EndpointTerminatedEvent); ok {
-			inc.suspectAddr(lost.Address)
-		}
-	})
 	if err := inc.startMembership(); err != nil {
 		inc.stop()
 		return nil, err
@@ -88,11 +71,12 @@ func (inc *incarnation) startMembership() error {
 	}
 	inc.encoded = encoded
 	inc.view.Store(view.New(n.opts.Shards, inc.own))
-	if n.newCarrier != nil {
-		inc.carrier = n.newCarrier(inc)
-		if err := inc.carrier.start(); err != nil {
-			return fmt.Errorf("start the traffic between nodes: %w", err)
-		}
+	inc.traffic = newTraffic(trafficConfig{
+		id: inc.id, system: inc.base.system, view: inc.view.Load, owner: n.owner, follower: n.opts.Follower,
+		status: n.opts.Status, suspect: inc.suspect, log: inc.log, metrics: n.links,
+	})
+	if err := inc.traffic.start(); err != nil {
+		return fmt.Errorf("start the traffic between nodes: %w", err)
 	}
 	if !n.alone() {
 		inc.gossip, err = newGossip(gossipConfig{
@@ -133,13 +117,12 @@ func (inc *incarnation) stop() {
 	inc.once.Do(func() {
 		inc.end()
 		inc.running.Wait()
-		if inc.carrier != nil {
-			inc.carrier.stop()
+		if inc.traffic != nil {
+			inc.traffic.stop()
 		}
 		if inc.gossip != nil {
 			inc.gossip.stop()
 		}
-		inc.base.system.EventStream.Unsubscribe(inc.lost)
 		// Without others there are no connections to them.
 		inc.base.setMembers(inc, view.New(0, inc.own))
 	})

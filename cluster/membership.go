@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -62,7 +61,9 @@ func (inc *incarnation) receive(b []byte) {
 			inc.log.Warn("a member sent what cannot be read", "err", err, "more", more)
 		}
 	case m.announcement != nil:
-		inc.roster.hear(*m.announcement)
+		if stranger, tell := inc.roster.hear(*m.announcement); tell {
+			inc.tellDropped(stranger)
+		}
 	case m.leave != "":
 		inc.roster.doom(m.leave, whyLeft)
 	case m.verdict != nil && m.verdict.ID == inc.id && !inc.leaving.Load():
@@ -91,9 +92,7 @@ func (inc *incarnation) refresh(repeat bool) {
 		inc.base.setMembers(inc, current)
 	}
 	if changed {
-		if inc.carrier != nil {
-			inc.carrier.viewChanged(old, current)
-		}
+		inc.traffic.viewChanged(old, current)
 		inc.node.changed(inc, old, current)
 	}
 	for _, g := range found.gone {
@@ -145,14 +144,19 @@ func (inc *incarnation) say(found change, announce, repeat bool) {
 		inc.base.system.Root.Send(actor.NewPID(a.Addr, "nobody"), &actor.Touched{})
 	}
 	for _, p := range found.strangers {
-		members, lowest := inc.roster.side(p.id)
-		inc.gossip.tell(p.id, p.addr, verdict{ID: p.id, From: inc.id, Members: members, Lowest: lowest}.encode())
+		inc.tellDropped(p)
 	}
 	if len(found.bad) > 0 {
 		if more, ok := inc.mended.now(time.Now()); ok {
 			inc.log.Warn("what a member announces cannot be read; it is left out", "member", found.bad[0], "more", more)
 		}
 	}
+}
+
+// tellDropped tells a node that it was dropped here.
+func (inc *incarnation) tellDropped(p peer) {
+	members, lowest := inc.roster.side(p.id)
+	inc.gossip.tell(p.id, p.addr, verdict{ID: p.id, From: inc.id, Members: members, Lowest: lowest}.encode())
 }
 
 // mourn tells of a member that went and, if it did not leave by itself, has it
@@ -208,16 +212,4 @@ func (inc *incarnation) join(ctx context.Context, here map[string]bool, further 
 	slices.Sort(addrs)
 	addrs = slices.DeleteFunc(slices.Compact(addrs), func(addr string) bool { return here[addr] })
 	return inc.gossip.join(addrs)
-}
-
-// suspectAddr is suspect for the node whose actors live at the address.
-func (inc *incarnation) suspectAddr(addr string) {
-	if !strings.Contains(addr, ":") {
-		return
-	}
-	for _, a := range inc.view.Load().Members() {
-		if a.Addr == addr && a.ID != inc.id {
-			inc.suspect(a.ID)
-		}
-	}
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -71,14 +72,20 @@ func TestANodeThatLeavesIsNotTakenForDead(t *testing.T) {
 
 func TestAKilledNodeIsNoticedAtOnceAndRemovedFromTheGroups(t *testing.T) {
 	t.Parallel()
-	members := together(t, newLAN(), "a", "b", "c")
-	a, b, c := members[0], members[1], members[2]
-	time.Sleep(1200 * time.Millisecond) // connections between all stand
-	begun := time.Now()
-	c.Stop() // without Leave
+	l := newLAN()
+	var log records
+	a := prepare(t, l, "a", func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	if err := a.Start(t.Context(), a.holder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Stop)
+	b, c := start(t, l, "b", a), start(t, l, "c", a)
+	agree(t, a, b, c)
+	time.Sleep(repetition + 500*time.Millisecond) // connections between all stand
+	c.Stop()                                      // without Leave
 	agree(t, a, b)
-	if took := time.Since(begun); took > time.Second {
-		t.Errorf("it took %s", took)
+	if log.count(string(whyRefused)) != 1 {
+		t.Error("a did not find that c's process is gone")
 	}
 	eventually(t, "c was removed from the groups", 5*time.Second, func() bool {
 		return slices.Contains(slices.Concat(a.evictions(), b.evictions()), "c")
@@ -227,5 +234,59 @@ func TestAStartCanBeGivenUp(t *testing.T) {
 	if err := m.Start(ctx, m.holder); err == nil {
 		t.Error("started")
 		m.Stop()
+	}
+}
+
+func TestOperatorsSeeHowEveryMemberFares(t *testing.T) {
+	t.Parallel()
+	l := newLAN()
+	var members []*member
+	for i, name := range []string{"a", "b"} {
+		m := prepare(t, l, name, func(o *Options) {
+			for _, seed := range members {
+				o.Join = append(o.Join, seed.Joinable())
+			}
+			o.Status = func() Status { return Status{Sessions: int64(i + 1), Lag: map[int32]int64{0: 2, 1: 3}} }
+		})
+		m.holder.own(1, int32(i))
+		if err := m.Start(t.Context(), m.holder); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Stop)
+		members = append(members, m)
+	}
+	agree(t, members...)
+	eventually(t, "both are seen", 10*time.Second, func() bool {
+		list := members[0].Members(t.Context())
+		for _, m := range list {
+			sessions := int64(slices.Index([]string{"a", "b"}, m.Name) + 1)
+			if !m.Reachable || m.Sessions != sessions || m.Lag != 5 || len(m.Shards) != 1 || m.Generation != 1 || time.Since(m.Since) > time.Minute {
+				return false
+			}
+		}
+		return len(list) == 2
+	})
+	l.split(1, "b")
+	for _, m := range members[0].Members(t.Context()) {
+		if m.Name == "b" && m.Reachable {
+			t.Error("b is reachable although it is cut off")
+		}
+	}
+}
+
+func TestWhatAnotherNodeOwnsIsReached(t *testing.T) {
+	t.Parallel()
+	members := together(t, newLAN(), "a", "b")
+	a, b := members[0], members[1]
+	all := []int32{0, 1, 2, 3, 4, 5, 6, 7}
+	b.holder.own(1, all...)
+	b.OwnershipChanged()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := a.Follow(ctx, "mall:1"); err != nil {
+		t.Fatal(err)
+	}
+	if b.holder.followed() != 1 {
+		t.Errorf("b was asked %d times", b.holder.followed())
 	}
 }

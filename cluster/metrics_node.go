@@ -8,53 +8,55 @@ import (
 
 // nodeMetrics counts what happens to the membership.
 type nodeMetrics struct {
-	registry prometheus.Registerer // nil: not exposed
-	members  prometheus.Gauge
-	unowned  prometheus.Gauge
-	moves    prometheus.Counter
-	rebirths prometheus.Counter
-
-	evictions *prometheus.CounterVec
+	members, unowned prometheus.Gauge
+	moves, rebirths  prometheus.Counter
+	evictions        *prometheus.CounterVec
 }
 
+// newNodeMetrics registers the metrics, unless registry is nil.
 func newNodeMetrics(registry prometheus.Registerer) (*nodeMetrics, error) {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bongsu", Subsystem: "cluster", Name: name, Help: help})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bongsu", Subsystem: "cluster", Name: name, Help: help})
+	}
 	m := &nodeMetrics{
-		registry: registry,
-		members: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "bongsu_cluster_members", Help: "Living members of the cluster that this node knows, itself included."}),
-		unowned: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "bongsu_cluster_unowned_shards", Help: "Shards that no living member claims."}),
-		moves: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "bongsu_cluster_moves_total", Help: "Shards that got another owner, as this node saw it."}),
-		rebirths: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "bongsu_cluster_rebirths_total", Help: "Times that this node was dropped by others and joined again under a new id."}),
+		members:  gauge("members", "Living members of the cluster that this node knows, itself included."),
+		unowned:  gauge("unowned_shards", "Shards that no living member claims."),
+		moves:    counter("moves_total", "Shards that got another owner, as this node saw it."),
+		rebirths: counter("rebirths_total", "Times that this node was dropped by others and joined again under a new id."),
 		evictions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bongsu_cluster_evictions_total", Help: "Removals of dead members from the consumer groups by this node, by result: done or failed."},
-			[]string{"result"}),
+			Namespace: "bongsu", Subsystem: "cluster", Name: "evictions_total",
+			Help: "Removals of dead members from the consumer groups by this node, by result: done or failed.",
+		}, []string{"result"}),
 	}
-	if registry == nil {
-		return m, nil
-	}
-	for i, c := range m.all() {
-		if err := registry.Register(c); err != nil {
-			for _, done := range m.all()[:i] {
-				registry.Unregister(done)
-			}
-			return nil, fmt.Errorf("metrics of the cluster: %w", err)
-		}
-	}
-	return m, nil
+	return m, register(registry, m.all())
 }
 
 func (m *nodeMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.members, m.unowned, m.moves, m.rebirths, m.evictions}
 }
 
-func (m *nodeMetrics) unregister() {
-	if m.registry == nil {
+// register registers all of the metrics or none; registry may be nil.
+func register(registry prometheus.Registerer, all []prometheus.Collector) error {
+	if registry == nil {
+		return nil
+	}
+	for i, c := range all {
+		if err := registry.Register(c); err != nil {
+			unregister(registry, all[:i])
+			return fmt.Errorf("metrics of the cluster: %w", err)
+		}
+	}
+	return nil
+}
+
+func unregister(registry prometheus.Registerer, all []prometheus.Collector) {
+	if registry == nil {
 		return
 	}
-	for _, c := range m.all() {
-		m.registry.Unregister(c)
+	for _, c := range all {
+		registry.Unregister(c)
 	}
 }

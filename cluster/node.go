@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,13 +36,12 @@ type Node struct {
 	gossipLog *gossipLog
 	keys      *keys
 	metrics   *nodeMetrics
+	links     *linkMetrics
 	place     // ports are filled in at the first start
 	// By Start:
 	ip    string // under which others reach this node; empty alone
 	owner Owner
 	base  *base
-
-	newCarrier func(*incarnation) carrier
 
 	present atomic.Pointer[incarnation]
 	urls    atomic.Pointer[[]string]
@@ -79,9 +79,14 @@ func New(opts Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	links, err := newLinkMetrics(opts.Metrics)
+	if err != nil {
+		unregister(opts.Metrics, metrics.all())
+		return nil, err
+	}
 	n := &Node{
-		opts: opts, log: log, gossipLog: &gossipLog{log: log}, keys: keys, metrics: metrics, place: place,
-		births: make(chan birth, 1),
+		opts: opts, log: log, gossipLog: &gossipLog{log: log}, keys: keys, place: place,
+		metrics: metrics, links: links, births: make(chan birth, 1),
 	}
 	n.moves.owners = make(map[int32]string)
 	n.life, n.end = context.WithCancel(context.Background())
@@ -215,7 +220,7 @@ func (n *Node) Stop() {
 			inc.stop()
 			n.base.stop()
 		}
-		n.metrics.unregister()
+		unregister(n.opts.Metrics, slices.Concat(n.metrics.all(), n.links.all()))
 	})
 }
 

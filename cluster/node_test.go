@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,26 +139,30 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestTheMetricsOfAStoppedNodeAreGone(t *testing.T) {
+func TestWhatHappensIsCounted(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	node := single(t, func(o *Options) { o.Metrics = registry })
-	if err := node.Start(t.Context(), &holder{}); err != nil {
+	node, owner := single(t, func(o *Options) { o.Metrics = registry }), &holder{}
+	owner.own(1, 2, 3)
+	if err := node.Start(t.Context(), owner); err != nil {
 		t.Fatal(err)
 	}
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, f := range families {
-		names = append(names, f.GetName())
-	}
-	for _, want := range []string{"bongsu_cluster_members", "bongsu_cluster_moves_total", "bongsu_cluster_rebirths_total"} {
-		if !slices.Contains(names, want) {
-			t.Errorf("no metric %s in %v", want, names)
+	t.Cleanup(node.Stop)
+	node.OwnershipChanged()
+	want := map[string]float64{"bongsu_cluster_members": 1, "bongsu_cluster_unowned_shards": testShards - 2, "bongsu_cluster_moves_total": 2}
+	eventually(t, "the metrics say what is", 5*time.Second, func() bool {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		right := 0
+		for _, f := range families {
+			m := f.GetMetric()[0]
+			if value, ok := want[f.GetName()]; ok && value == m.GetGauge().GetValue()+m.GetCounter().GetValue() {
+				right++
+			}
+		}
+		return right == len(want)
+	})
 	node.Stop()
-	again := single(t, func(o *Options) { o.Metrics = registry })
-	again.Stop()
+	single(t, func(o *Options) { o.Metrics = registry }).Stop() // they were unregistered
 }

@@ -40,7 +40,7 @@ type Options struct {
 	Secret []byte
 	// URL is where clients reach this node over HTTP, empty if they must not be told.
 	URL string
-	// Shards is how many the journal has, view.MaxShards at most.
+	// Shards is how many the journal has, from 1 to view.MaxShards.
 	Shards int32
 	// Producer makes the actor of a stream, whatever its kind.
 	Producer actor.Producer
@@ -87,8 +87,8 @@ func (o *Options) check() (place, error) {
 	if o.network.dial == nil {
 		o.network.dial = dialTCP
 	}
-	if o.Shards < 0 || o.Shards > view.MaxShards {
-		return p, hub.Invalidf("a cluster has at most %d shards, not %d", view.MaxShards, o.Shards)
+	if o.Shards < 1 || o.Shards > view.MaxShards {
+		return p, hub.Invalidf("a journal has from 1 to %d shards, not %d", view.MaxShards, o.Shards)
 	}
 	if o.Bind == "" {
 		if o.Name == "" {
@@ -102,8 +102,6 @@ func (o *Options) check() (place, error) {
 	switch {
 	case o.Name == "":
 		return p, hub.Invalidf("a node of a cluster needs a name")
-	case o.Shards == 0:
-		return p, hub.Invalidf("a cluster needs shards")
 	case o.Secret == nil && !(loopback(p.bind.host) && loopback(p.remote.host)):
 		return p, hub.Invalidf("nodes that can be reached by others need a secret that they share")
 	}

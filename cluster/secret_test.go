@@ -32,8 +32,20 @@ func mustKeys(t *testing.T, of string) *keys {
 // shake has both sides set a connection up and exchange a byte.
 func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error) {
 	t.Helper()
-	near, far := net.Pipe()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	near, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer func() { _ = near.Close() }()
+	far, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, conn := range []net.Conn{near, far} {
 		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	}
