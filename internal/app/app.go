@@ -81,9 +81,10 @@ func (n *node) onStop(name string, stop func(context.Context) error) {
 	n.stops = append(n.stops, stopper{name: name, stop: stop})
 }
 
-// background runs a loop of a part until the node stops it. If the loop ends
-// with an error, the node ends.
-func (n *node) background(name string, loop func(context.Context) error) {
+// background runs a loop of a part until the node stops it, or the returned
+// function does, which waits until the loop has ended. If the loop ends with an
+// error, the node ends.
+func (n *node) background(name string, loop func(context.Context) error) (end func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -92,7 +93,7 @@ func (n *node) background(name string, loop func(context.Context) error) {
 			n.failed <- fmt.Errorf("%s: %w", name, err)
 		}
 	}()
-	n.onStop(name, func(limit context.Context) error {
+	end = func(limit context.Context) error {
 		cancel()
 		select {
 		case <-done:
@@ -100,7 +101,9 @@ func (n *node) background(name string, loop func(context.Context) error) {
 		case <-limit.Done():
 			return limit.Err()
 		}
-	})
+	}
+	n.onStop(name, end)
+	return end
 }
 
 // wait returns nil when ctx ends, or the error of the part that gave way.

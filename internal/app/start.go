@@ -43,6 +43,8 @@ type parts struct {
 	host     *actors.Host
 	cluster  *cluster.Node
 	core     *actors.Core
+	consumer *journal.Consumer
+	leave    []func(context.Context) error // the consumer groups, in this order
 }
 
 // start starts the parts, each after those that it needs.
@@ -78,7 +80,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 }
 
 func (n *node) startKafka(ctx context.Context) error {
-	n.parts.kafka = kafka.Config{Brokers: n.cfg.KafkaBrokers, ClientID: "bongsu-" + n.cfg.NodeName}
+	n.parts.kafka = kafka.Config{Brokers: n.cfg.KafkaBrokers, ClientID: clientID(n.cfg.NodeName)}
 	if len(n.cfg.KafkaBrokers) == 0 {
 		broker, err := embedded.Start(ctx, embedded.Options{
 			Addr: n.cfg.KafkaEmbeddedAddr,
@@ -147,9 +149,11 @@ func (n *node) startAuth(ctx context.Context) error {
 }
 
 func (n *node) startActors(ctx context.Context) error {
+	var member *cluster.Node // made last, for it needs the others
 	gw, err := gateway.New(gateway.Options{
 		Auth:           n.parts.verifier,
 		Node:           n.cfg.NodeName,
+		Nodes:          func() []string { return member.URLs() },
 		Log:            n.log,
 		Metrics:        n.registry,
 		PersonSessions: n.cfg.SessionsPerPerson,
@@ -158,42 +162,45 @@ func (n *node) startActors(ctx context.Context) error {
 		return err
 	}
 	host := actors.NewHost(actors.Options{
-		Shards:       n.parts.shards,
-		Timeline:     n.parts.timeline,
-		Journal:      n.parts.producer,
-		Sink:         gw,
-		Log:          n.log,
-		Metrics:      n.registry,
-		MaxUnflushed: n.cfg.MaxUnflushed,
-		Retention:    n.cfg.Retention,
+		Shards:           n.parts.shards,
+		Timeline:         n.parts.timeline,
+		Journal:          n.parts.producer,
+		Log:              n.log,
+		Metrics:          n.registry,
+		OwnershipChanged: func() { member.OwnershipChanged() },
+		MaxUnflushed:     n.cfg.MaxUnflushed,
+		Retention:        n.cfg.Retention,
 	})
-	member, err := cluster.New(cluster.Options{RemoteAddr: n.cfg.ClusterRemoteAddr, Producer: host.Producer, Log: n.log})
-	if err != nil {
+	consumer := journal.NewConsumer(n.parts.kafka, n.parts.shards, n.registry, n.log)
+	if member, err = n.newMember(gw, host, consumer); err != nil {
 		return err
 	}
-	n.onStop("cluster", func(context.Context) error { member.Stop(); return nil })
-	host.Start(member, member.System())
+	n.onStop("cluster", func(ctx context.Context) error {
+		defer member.Stop()
+		return member.Leave(ctx)
+	})
+	host.Start(member)
 	n.onStop("actors", func(ctx context.Context) error { host.Stop(ctx); return nil })
 	if err := member.Start(ctx, host); err != nil {
-		return fmt.Errorf("BONGSU_CLUSTER_REMOTE_ADDR: %w", err)
+		return fmt.Errorf("join the cluster: %w", err)
 	}
 	core := actors.NewCore(member, n.parts.timeline)
 	gw.Start(core)
-	n.parts.gateway, n.parts.host, n.parts.cluster, n.parts.core = gw, host, member, core
+	n.parts.gateway, n.parts.host, n.parts.cluster, n.parts.core, n.parts.consumer = gw, host, member, core, consumer
 	return nil
 }
 
 func (n *node) startConsumers(context.Context) error {
-	consumer := journal.NewConsumer(n.parts.kafka, n.parts.shards, n.registry, n.log)
+	consumer := n.parts.consumer
 	n.parts.host.CommitTo(consumer)
-	n.background("journal consumer", func(ctx context.Context) error { return consumer.Run(ctx, n.parts.host) })
-
+	leaveJournal := n.background("journal consumer", func(ctx context.Context) error { return consumer.Run(ctx, n.parts.host) })
 	ingester := ingest.New(ingest.Options{
 		Kafka:   n.parts.kafka,
 		Topics:  n.cfg.KafkaIngressTopics,
 		Metrics: n.registry,
 	}, n.parts.producer, n.log)
-	n.background("ingest", ingester.Run)
+	leaveIngest := n.background("ingest", ingester.Run)
+	n.parts.leave = []func(context.Context) error{leaveIngest, leaveJournal}
 	return nil
 }
 
@@ -207,7 +214,7 @@ func (n *node) startServing(ctx context.Context) error {
 	n.onStop("gateway", func(ctx context.Context) error {
 		n.stopping.Store(true)
 		defer n.parts.gateway.Close()
-		return n.parts.gateway.Drain(ctx, n.cfg.DrainWindow)
+		return errors.Join(n.handOver(ctx), n.parts.gateway.Drain(ctx, n.cfg.DrainWindow))
 	})
 	n.stops[len(n.stops)-1].extra = n.cfg.DrainWindow
 	if err := n.awaitShards(ctx); err != nil {
@@ -262,9 +269,11 @@ func (n *node) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/ws", ws.Handler(n.parts.gateway, ws.Options{
-		Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Log: n.log,
+		Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.URLs, Log: n.log,
 	}))
-	mux.Handle("/notifications", sse.Handler(n.parts.gateway, sse.Options{Origins: n.cfg.AllowedOrigins, Log: n.log}))
+	mux.Handle("/notifications", sse.Handler(n.parts.gateway, sse.Options{
+		Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.URLs, Log: n.log,
+	}))
 	mux.Handle(api.Prefix+"/", calls)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", alive)
@@ -288,6 +297,7 @@ func (n *node) apiOptions() (options api.Options, err error) {
 		Auth:       n.parts.verifier,
 		Cluster:    n.cluster,
 		Origins:    n.cfg.AllowedOrigins,
+		Peers:      n.parts.cluster.URLs,
 		Log:        n.log,
 		Registerer: n.registry,
 	}
@@ -295,28 +305,4 @@ func (n *node) apiOptions() (options api.Options, err error) {
 		options.Dev, err = n.dev()
 	}
 	return options, err
-}
-
-// cluster returns what this node knows of the cluster.
-func (n *node) cluster() api.Cluster {
-	generation, owned := n.parts.host.Owned()
-	has := make(map[int32]bool, len(owned))
-	for _, id := range owned {
-		has[id] = true
-	}
-	unowned := []int32{}
-	for id := range n.parts.shards {
-		if !has[id] {
-			unowned = append(unowned, id)
-		}
-	}
-	return api.Cluster{
-		Node:   n.parts.cluster.ID(),
-		Shards: int(n.parts.shards),
-		Members: []api.Member{{
-			ID: n.parts.cluster.ID(), Name: n.cfg.NodeName, Address: n.parts.cluster.Addr(),
-			Generation: generation, Shards: owned,
-		}},
-		Unowned: unowned,
-	}
 }

@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"bongsu/actors"
+	"bongsu/cluster"
+	"bongsu/gateway"
+	"bongsu/gateway/api"
+	"bongsu/gateway/ingest"
+	"bongsu/internal/kafka"
+	"bongsu/persistence/journal"
+)
+
+// newMember prepares this node's membership in the cluster. The host it works for
+// and the consumer whose claims it moves are the parts'.
+func (n *node) newMember(gw *gateway.Gateway, host *actors.Host, consumer *journal.Consumer) (*cluster.Node, error) {
+	secret, err := n.cfg.secret()
+	if err != nil {
+		return nil, err
+	}
+	return cluster.New(cluster.Options{
+		Name:       n.cfg.NodeName,
+		Bind:       n.cfg.ClusterBind,
+		Join:       n.cfg.ClusterJoin,
+		Advertise:  n.cfg.ClusterAdvertise,
+		RemoteAddr: n.cfg.ClusterRemoteAddr,
+		Secret:     secret,
+		URL:        n.cfg.HTTPAdvertise,
+		Shards:     n.parts.shards,
+		Producer:   host.Producer,
+		Follower:   gw,
+		Evict:      n.evict,
+		Rejoin:     consumer.Rejoin,
+		Status: func() cluster.Status {
+			return cluster.Status{Sessions: gw.Connections(), Lag: consumer.Lag()}
+		},
+		Log:     n.log,
+		Metrics: n.registry,
+	})
+}
+
+// clientID is how Kafka knows the node of the name.
+func clientID(name string) string { return "bongsu-" + name }
+
+// evict removes a dead node from the consumer groups, so that its shards need not
+// wait for its session to time out.
+func (n *node) evict(ctx context.Context, name string) error {
+	removed, err := kafka.Evict(ctx, n.parts.kafka, []string{journal.Group, ingest.Group}, clientID(name))
+	if removed > 0 {
+		n.log.Info("removed a dead node from the consumer groups", "dead", name, "memberships", removed)
+	}
+	return err
+}
+
+// handOver gives this node's shards, and its share of the ingress topics, to the
+// others while its clients are still here: the others deliver to them until they
+// have gone. A node without others keeps what it has until its clients have left.
+func (n *node) handOver(ctx context.Context) error {
+	if n.parts.cluster.Peers() == 0 {
+		return nil
+	}
+	for _, leave := range n.parts.leave {
+		if err := leave(ctx); err != nil {
+			return fmt.Errorf("hand the shards over: %w", err)
+		}
+	}
+	n.parts.host.LetGo()
+	return nil
+}
+
+// cluster returns what this node knows of the cluster.
+func (n *node) cluster(ctx context.Context) api.Cluster {
+	view := n.parts.cluster.View()
+	answer := api.Cluster{Node: n.parts.cluster.ID(), Shards: int(n.parts.shards)}
+	for _, m := range n.parts.cluster.Members(ctx) {
+		member := api.Member{
+			ID: m.ID, Name: m.Name, Address: m.Addr, URL: m.URL, Generation: m.Generation,
+			Sessions: m.Sessions, Lag: m.Lag, Since: m.Since, Reachable: m.Reachable,
+		}
+		for shard := range n.parts.shards {
+			if owner, ok := view.Owner(shard); ok && owner == m.ID {
+				member.Shards = append(member.Shards, shard)
+			}
+		}
+		answer.Generation = max(answer.Generation, m.Generation)
+		answer.Members = append(answer.Members, member)
+	}
+	for shard := range n.parts.shards {
+		if _, ok := view.Owner(shard); !ok {
+			answer.Unowned = append(answer.Unowned, shard)
+		}
+	}
+	for _, m := range n.parts.cluster.Moves() {
+		answer.Moves = append(answer.Moves, api.Move{At: m.At, Shard: m.Shard, From: m.From, To: m.To})
+	}
+	return answer
+}
