@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"bongsu/gateway"
+	"bongsu/gateway/socket"
 	"bongsu/internal/hub"
 )
 
@@ -165,7 +166,7 @@ func appendResult(dst []byte, id json.RawMessage, result any) []byte {
 	if err != nil {
 		return appendError(dst, id, err)
 	}
-	return appendFrame(dst, textFrame, body)
+	return socket.AppendFrame(dst, socket.TextFrame, body)
 }
 
 // appendError appends the frame that says why a call has failed.
@@ -178,5 +179,5 @@ func appendError(dst []byte, id json.RawMessage, failure error) []byte {
 	if err != nil { // numbers and strings always have a JSON form
 		return dst
 	}
-	return appendFrame(dst, textFrame, body)
+	return socket.AppendFrame(dst, socket.TextFrame, body)
 }
