@@ -21,6 +21,8 @@ const (
 	// linkCredit is how many bytes may be on their way to another node: several
 	// times what a fast network takes between two acknowledgements.
 	linkCredit = 4 << 20
+	// linkFlight is how many batches may be.
+	linkFlight = 8 * ackBatches
 	// linkQueue is how many bytes may wait for another node. The entries are shared
 	// with the streams' actors, so it costs less than it says.
 	linkQueue = 32 << 20
@@ -41,7 +43,7 @@ type outbounds struct {
 func newOutbounds(t *traffic) *outbounds {
 	return &outbounds{
 		t:      t,
-		limits: link.Limits{Batch: maxBatch, Credit: linkCredit, Queue: linkQueue, Silence: linkSilence, DropEvery: dropEvery()},
+		limits: link.Limits{Batch: maxBatch, Credit: linkCredit, Flight: linkFlight, Queue: linkQueue, Silence: linkSilence, DropEvery: dropEvery()},
 		byPeer: map[string]*outbound{},
 	}
 }

@@ -118,7 +118,10 @@ func (t *traffic) ask(ctx context.Context, peer view.Announcement, call *wire.Ca
 		t.metrics.count(peer.Name, "answer", received)
 		return a, wire.ToError(a.GetFailure())
 	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.Canceled) {
+		switch {
+		case t.ctx.Err() != nil:
+			return nil, hub.Unavailablef("this node is leaving")
+		case errors.Is(ctx.Err(), context.Canceled):
 			return nil, ctx.Err()
 		}
 		return nil, hub.Unavailablef("node %s did not answer in time", peer.Name)

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,31 +42,11 @@ func newLinkMetrics(registry prometheus.Registerer) (*linkMetrics, error) {
 		refused:   counter("calls_refused_total", "Calls of other nodes that were refused because too many were under way."),
 		names:     map[string]struct{}{},
 	}
-	if registry == nil {
-		return m, nil
-	}
-	for i, c := range m.all() {
-		if err := registry.Register(c); err != nil {
-			for _, done := range m.all()[:i] {
-				registry.Unregister(done)
-			}
-			return nil, fmt.Errorf("metrics of the links: %w", err)
-		}
-	}
-	return m, nil
+	return m, register(registry, m.all())
 }
 
 func (m *linkMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.messages, m.entries, m.bytes, m.repairs, m.overflows, m.retries, m.refused}
-}
-
-func (m *linkMetrics) unregister(registry prometheus.Registerer) {
-	if registry == nil {
-		return
-	}
-	for _, c := range m.all() {
-		registry.Unregister(c)
-	}
 }
 
 func (m *linkMetrics) know(peer string) {

@@ -348,3 +348,21 @@ func TestAFollowThatWasGivenUpLeavesNoFollower(t *testing.T) {
 		t.Error("a stream is followed that nobody wants")
 	}
 }
+
+func TestAFollowUnderWayEndsWithTheNode(t *testing.T) {
+	w := newTown(t, 2)
+	a, b := w.stations[0], w.stations[1]
+	w.move(0, "all")
+	a.only(func(any) bool { return false })
+	done := make(chan error)
+	go func() { done <- second(b.traffic.Follow(patience(t, 20*time.Second), "all")) }()
+	soon(t, "the call went", func() bool { return b.metric(t, "bongsu_link_messages_total", map[string]string{"type": "call"}) == 1 })
+	start := time.Now()
+	b.traffic.stop()
+	if err := <-done; !hub.Temporary(err) || time.Since(start) > time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
+	if b.follower.losses("all") != 1 {
+		t.Error("the follower was not told")
+	}
+}

@@ -12,7 +12,7 @@ import (
 
 var start = time.Unix(1_800_000_000, 0)
 
-var roomy = link.Limits{Batch: 1 << 20, Credit: 4 << 20, Queue: 32 << 20, Silence: 5 * time.Second}
+var roomy = link.Limits{Batch: 1 << 20, Credit: 4 << 20, Flight: 100, Queue: 32 << 20, Silence: 5 * time.Second}
 
 // sized returns an item of one entry that takes about size bytes.
 func sized(seq uint64, size int) link.Item {
@@ -110,6 +110,24 @@ func TestCreditHoldsBatchesBackUntilTheyAreAcknowledged(t *testing.T) {
 	s.Ack(1, 3, start)
 	if got := seqs(next(s)...); !slices.Equal(got, []uint64{4, 5}) {
 		t.Errorf("sent %v after all were acknowledged", got)
+	}
+}
+
+func TestSmallBatchesGatherWhileTheFollowerIsSlow(t *testing.T) {
+	limits := roomy
+	limits.Flight = 3
+	s := link.NewSender(1, limits, start)
+	sent := 0
+	for seq := uint64(1); seq <= 10; seq++ {
+		put(t, s, sized(seq, 200))
+		sent += len(next(s))
+	}
+	if sent != 3 {
+		t.Fatalf("%d batches are on their way", sent)
+	}
+	s.Ack(1, 1, start)
+	if batches := next(s); len(batches) != 1 || len(seqs(batches...)) != 7 {
+		t.Errorf("then %d batches went", len(batches))
 	}
 }
 

@@ -35,7 +35,7 @@ type (
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, now: start,
-		limits:   link.Limits{Batch: 1000, Credit: 3000, Queue: 6000, Silence: 5 * time.Second},
+		limits:   link.Limits{Batch: 1000, Credit: 3000, Flight: 6, Queue: 6000, Silence: 5 * time.Second},
 		receiver: link.NewReceiver(2*time.Second, 1500, 4),
 	}
 	w.follow()

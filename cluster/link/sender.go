@@ -9,6 +9,9 @@ type Limits struct {
 	// Credit is how many bytes may be on their way without an acknowledgement. One
 	// batch always may.
 	Credit int
+	// Flight is how many batches may be, so that small ones gather while the follower
+	// is slow. It must be more than a receiver lets come before it acknowledges.
+	Flight int
 	// Queue is how many bytes may wait for credit; one more item closes the link.
 	Queue int
 	// Silence is how long the follower may acknowledge nothing.
@@ -83,7 +86,10 @@ func (s *Sender) Put(item Item) bool {
 
 // Ready reports whether Next would return a batch.
 func (s *Sender) Ready() bool {
-	return s.head < len(s.queue) && (len(s.flight) == 0 || s.flown+min(s.queue[s.head].size, s.limits.Batch) <= s.limits.Credit)
+	if s.head == len(s.queue) || len(s.flight) == 0 {
+		return s.head < len(s.queue)
+	}
+	return len(s.flight) < s.limits.Flight && s.flown+min(s.queue[s.head].size, s.limits.Batch) <= s.limits.Credit
 }
 
 // Next returns the next batch that credit lets go; its items are appended to
