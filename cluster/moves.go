@@ -77,5 +77,5 @@ func (n *Node) changed(inc *incarnation, old, current *view.View) {
 			inc.log.Info("a member joined", "member", a.Name, "member_id", a.ID, "addr", a.Addr)
 		}
 	}
-	n.urls.Store(&urls)
+	n.urls.note(time.Now(), urls)
 }

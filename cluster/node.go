@@ -44,7 +44,7 @@ type Node struct {
 	base  *base
 
 	present atomic.Pointer[incarnation]
-	urls    atomic.Pointer[[]string]
+	urls    *urls
 	moves   moves
 
 	births  chan birth // why to be reborn; holds one
@@ -90,7 +90,6 @@ func New(opts Options) (*Node, error) {
 	}
 	n.moves.owners = make(map[int32]string)
 	n.life, n.end = context.WithCancel(context.Background())
-	n.urls.Store(&[]string{})
 	return n, nil
 }
 
@@ -287,7 +286,3 @@ func (n *Node) View() *view.View {
 
 // Peers returns how many other living members there are.
 func (n *Node) Peers() int { return max(len(n.View().Members())-1, 0) }
-
-// URLs returns where clients reach the living nodes, this one first. The slice is
-// shared: it is not to be changed. It is empty if clients must not be told.
-func (n *Node) URLs() []string { return *n.urls.Load() }

@@ -269,10 +269,10 @@ func (n *node) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/ws", ws.Handler(n.parts.gateway, ws.Options{
-		Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.URLs, Log: n.log,
+		Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
 	}))
 	mux.Handle("/notifications", sse.Handler(n.parts.gateway, sse.Options{
-		Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.URLs, Log: n.log,
+		Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
 	}))
 	mux.Handle(api.Prefix+"/", calls)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
@@ -297,7 +297,7 @@ func (n *node) apiOptions() (options api.Options, err error) {
 		Auth:       n.parts.verifier,
 		Cluster:    n.cluster,
 		Origins:    n.cfg.AllowedOrigins,
-		Peers:      n.parts.cluster.URLs,
+		Peers:      n.parts.cluster.PageURLs,
 		Log:        n.log,
 		Registerer: n.registry,
 	}
