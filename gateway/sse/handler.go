@@ -3,7 +3,6 @@ package sse
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,17 +32,29 @@ type Options struct {
 type server struct {
 	gateway *gateway.Gateway
 	options Options
+	opener  Opener
 }
 
 // Handler returns the handler of GET /notifications. Streams outlive their
 // requests: they belong to the gateway.
 func Handler(g *gateway.Gateway, o Options) http.Handler {
+	o = o.withDefaults()
+	return Serve(g, o, own(g, o.Log))
+}
+
+// Serve is Handler for streams that open decides about.
+func Serve(g *gateway.Gateway, o Options, open Opener) http.Handler {
+	return &server{gateway: g, options: o.withDefaults(), opener: open}
+}
+
+// withDefaults returns the options with every default filled in.
+func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Retry = cmp.Or(o.Retry, 2*time.Second)
 	o.OpenWithin = cmp.Or(o.OpenWithin, 10*time.Second)
-	return &server{gateway: g, options: o}
+	return o
 }
 
 // ServeHTTP answers with a stream, or with a problem that says why not.
@@ -88,7 +99,7 @@ func (s *server) open(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	ticket, err := s.ticket(ctx, r)
+	stream, ticket, err := s.prepare(ctx, r)
 	if err != nil {
 		s.gateway.Dismiss()
 		s.refuse(w, err)
@@ -103,7 +114,7 @@ func (s *server) open(w http.ResponseWriter, r *http.Request) {
 		gateway.Refuse(w, http.StatusHTTPVersionNotSupported, "streams are served over HTTP/1.1")
 		return
 	}
-	s.start(conn, ticket, cursor, header)
+	s.start(conn, stream, ticket, cursor, header)
 }
 
 // cursorText returns the cursor that the request carries: the header, which a
@@ -112,22 +123,21 @@ func cursorText(r *http.Request) string {
 	return cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("lastEventId"))
 }
 
-// ticket admits the holder of the request's token.
-func (s *server) ticket(ctx context.Context, r *http.Request) (*gateway.Ticket, error) {
-	token := cmp.Or(gateway.BearerToken(r), r.URL.Query().Get("access_token"))
-	p, err := s.gateway.Authenticate(ctx, token)
+// prepare admits whose stream the request opens.
+func (s *server) prepare(ctx context.Context, r *http.Request) (Stream, *gateway.Ticket, error) {
+	stream, err := s.opener(ctx, r)
 	if err != nil {
-		return nil, err
+		return Stream{}, nil, err
 	}
-	ticket, err := s.gateway.Prepare(ctx, p)
+	ticket, err := s.gateway.Prepare(ctx, stream.Person)
 	if err != nil {
-		return nil, err
+		return Stream{}, nil, err
 	}
 	if ticket.Full() {
 		ticket.Release()
-		return nil, gateway.ErrTooManySessions
+		return Stream{}, nil, gateway.ErrTooManySessions
 	}
-	return ticket, nil
+	return stream, ticket, nil
 }
 
 // header returns the head of the answer and the first event-stream line. Without
@@ -149,18 +159,11 @@ func (s *server) header(extra http.Header) []byte {
 }
 
 // start gives the connection to the gateway.
-func (s *server) start(conn net.Conn, ticket *gateway.Ticket, cursor hub.Cursor, header []byte) {
+func (s *server) start(conn net.Conn, stream Stream, ticket *gateway.Ticket, cursor hub.Cursor, header []byte) {
 	_ = conn.SetDeadline(time.Time{}) // those were the request's
-	session := s.gateway.Accept(gateway.Accepted{Conn: conn, Protocol: protocol{}})
+	session := s.gateway.Accept(gateway.Accepted{Conn: conn, Protocol: stream.Protocol})
 	session.Send(header)
-	err := session.Open(ticket, cursor, func(dst []byte, welcome gateway.Welcome, at gateway.CursorText) []byte {
-		body, err := json.Marshal(welcome)
-		if err != nil {
-			s.options.Log.Error("cannot welcome", "error", err)
-			return dst
-		}
-		return protocol{}.AppendEvent(dst, "connect", body, at)
-	})
+	err := session.Open(ticket, cursor, stream.Welcome)
 	if why := gateway.CloseOf(err); why != 0 {
 		session.Close(why)
 	}

@@ -19,14 +19,8 @@ func (protocol) Name() string { return "sse" }
 // AppendEntry appends an unnamed event whose id is the whole cursor: a browser
 // sends the last one when it reconnects.
 func (protocol) AppendEntry(dst []byte, frame *gateway.Frame, at gateway.CursorText) []byte {
-	dst = appendID(dst, at)
+	dst = AppendID(dst, at)
 	return append(dst, frame.Encoded(gateway.FormEvent, encodeEntry)...)
-}
-
-func appendID(dst []byte, at gateway.CursorText) []byte {
-	dst = append(dst, "id: "...)
-	dst = at.AppendCursor(dst)
-	return append(dst, '\n')
 }
 
 // encodeEntry returns the data line of an entry, with the blank line after it.
@@ -54,7 +48,7 @@ func (protocol) AppendEvent(dst []byte, name string, body []byte, at gateway.Cur
 	dst = append(dst, "event: "...)
 	dst = append(dst, name...)
 	dst = append(dst, '\n')
-	dst = appendID(dst, at)
+	dst = AppendID(dst, at)
 	return appendData(dst, body)
 }
 
