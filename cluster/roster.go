@@ -235,8 +235,9 @@ func (r *roster) side(without string) (members int, lowest string) {
 
 // outvoted decides what follows from another node's word that it dropped this one:
 // true if this node has to be reborn under a new id. If not, then the other is
-// dropped, and will be. Where each dropped the other, the smaller side yields, by its members, then their lowest id;
-// where only the other did, it must know better, unless it stands against more.
+// dropped, and will be. Where each dropped the other, the smaller side yields, by
+// its members, then their lowest id; where only the other did, it must know better,
+// unless it stands against more.
 func (r *roster) outvoted(v verdict) bool {
 	members, lowest := r.side(v.From)
 	if _, mutual := r.dropped[v.From]; mutual {
