@@ -35,6 +35,12 @@ const (
 	FormSocket Form = iota
 	// FormEvent is the data lines of a server-sent event.
 	FormEvent
+	// FormLegacy is the body that the older servers' pages read, without whose it is.
+	FormLegacy
+	// FormText is the text that the proof of concept's pages show.
+	FormText
+	// FormAlarm is the sentence of the older order alarm.
+	FormAlarm
 )
 
 // Frame is an entry on its way to sessions, with the bytes it is written as.

@@ -10,7 +10,7 @@ import (
 type Form uint8
 
 // MaxForms is how many Forms there may be, counted from 0.
-const MaxForms = 2
+const MaxForms = 5
 
 // Frame is an entry on its way to sessions, with the bytes it is written as.
 // Frames are shared between goroutines.
