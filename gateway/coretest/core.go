@@ -29,6 +29,19 @@ var _ gateway.Core = (*Core)(nil)
 
 // Add appends an entry of the type to the stream and returns it.
 func (c *Core) Add(stream hub.Stream, typ string) *hub.Entry {
+	return c.append(stream, func(seq uint64) hub.Record {
+		id := fmt.Sprintf("%s-%d", stream, seq)
+		return hub.Record{Kind: hub.Notification, ID: id, Type: typ, Payload: fmt.Appendf(nil,
+			`{"id":%q,"kind":"notification","type":%q,"title":"t","at":"2026-11-20T10:30:00.000Z"}`, id, typ)}
+	})
+}
+
+// AddRecord appends an entry of the record to its stream and returns it.
+func (c *Core) AddRecord(r hub.Record) *hub.Entry {
+	return c.append(r.Stream, func(uint64) hub.Record { return r })
+}
+
+func (c *Core) append(stream hub.Stream, record func(seq uint64) hub.Record) *hub.Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.entries == nil {
@@ -36,10 +49,9 @@ func (c *Core) Add(stream hub.Stream, typ string) *hub.Entry {
 	}
 	c.clock++
 	seq := uint64(len(c.entries[stream])) + 1
-	id := fmt.Sprintf("%s-%d", stream, seq)
+	r := record(seq)
 	entry := &hub.Entry{
-		Stream: stream, Seq: seq, Time: c.clock, Kind: hub.Notification, ID: id, Type: typ,
-		Payload: fmt.Appendf(nil, `{"id":%q,"kind":"notification","type":%q,"title":"t","at":"2026-11-20T10:30:00.000Z"}`, id, typ),
+		Stream: stream, Seq: seq, Time: c.clock, Kind: r.Kind, ID: r.ID, Type: r.Type, Payload: r.Payload,
 	}
 	c.entries[stream] = append(c.entries[stream], entry)
 	return entry

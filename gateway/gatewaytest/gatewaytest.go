@@ -109,10 +109,24 @@ func (c *Core) Publish(stream hub.Stream, n int) []*hub.Entry {
 	for i := range entries {
 		entries[i] = c.Core.Add(stream, "NOTICE")
 	}
+	c.push(stream, entries)
+	return entries
+}
+
+// PublishEvent adds an entry to each of the event's targets and pushes it.
+func (c *Core) PublishEvent(e hub.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range e.Records(time.Now()) {
+		c.push(r.Stream, []*hub.Entry{c.Core.AddRecord(r)})
+	}
+}
+
+// push gives entries to the gateway, if it follows the stream. c.mu is held.
+func (c *Core) push(stream hub.Stream, entries []*hub.Entry) {
 	if c.followed[stream] && (c.lossy == nil || !c.lossy(stream)) {
 		c.gateway.Deliver(stream, entries)
 	}
-	return entries
 }
 
 // Person implements gateway.Core.
