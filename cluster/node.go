@@ -86,7 +86,7 @@ func New(opts Options) (*Node, error) {
 	}
 	n := &Node{
 		opts: opts, log: log, gossipLog: &gossipLog{log: log}, keys: keys, place: place,
-		metrics: metrics, links: links, urls: newURLs(), births: make(chan birth, 1), urls: newURLs(),
+		metrics: metrics, links: links, births: make(chan birth, 1), urls: newURLs(),
 	}
 	n.moves.owners = make(map[int32]string)
 	n.life, n.end = context.WithCancel(context.Background())
