@@ -1,7 +1,6 @@
 package sse_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -29,71 +28,10 @@ func serve(t *testing.T, o gateway.Options, origins ...string) *site {
 	return &site{server, g, core}
 }
 
-// event is one event of a stream, or a comment.
-type event struct{ id, name, data, retry, comment string }
-
-type stream struct {
-	t      *testing.T
-	answer *http.Response
-	lines  *bufio.Scanner
-}
-
 // get makes a request; its query is "" or begins with "?".
-func (s *site) get(t *testing.T, query string, header http.Header) *stream {
+func (s *site) get(t *testing.T, query string, header http.Header) *gatewaytest.Stream {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+query, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if header != nil {
-		request.Header = header
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(10*time.Second, func() { _ = answer.Body.Close() })
-	t.Cleanup(func() { timer.Stop(); _ = answer.Body.Close() })
-	lines := bufio.NewScanner(answer.Body)
-	lines.Buffer(nil, 1<<20)
-	return &stream{t, answer, lines}
-}
-
-// next returns the next event, and fails at the end of the stream.
-func (s *stream) next() event {
-	s.t.Helper()
-	var e event
-	for s.lines.Scan() {
-		name, value, _ := strings.Cut(s.lines.Text(), ":")
-		value = strings.TrimPrefix(value, " ")
-		switch name {
-		case "id":
-			e.id = value
-		case "event":
-			e.name = value
-		case "data":
-			e.data += value
-		case "retry":
-			e.retry = value
-		case "":
-			if s.lines.Text() == "" {
-				return e
-			}
-			e.comment = value
-		}
-	}
-	s.t.Fatalf("the stream has ended: %v", s.lines.Err())
-	return e
-}
-
-// await returns the next event of the name; entries have none.
-func (s *stream) await(name string) event {
-	s.t.Helper()
-	for {
-		if e := s.next(); e.name == name && (name != "" || e.data != "") {
-			return e
-		}
-	}
+	return gatewaytest.GetStream(t, s.URL+query, header)
 }
 
 var seven = http.Header{"Authorization": {"Bearer 7 mall:1001"}}
@@ -102,33 +40,33 @@ func TestAStreamBeginsWithRetryAndConnect(t *testing.T) {
 	s := serve(t, gateway.Options{})
 	s.core.Publish(hub.All, 2)
 	c := s.get(t, "", seven)
-	if got := c.answer.Header.Get("Content-Type"); got != "text/event-stream" || c.answer.StatusCode != 200 {
-		t.Fatalf("%d %s", c.answer.StatusCode, got)
+	if got := c.Answer.Header.Get("Content-Type"); got != "text/event-stream" || c.Answer.StatusCode != 200 {
+		t.Fatalf("%d %s", c.Answer.StatusCode, got)
 	}
-	if e := c.next(); e.retry != "2000" {
+	if e := c.Next(); e.Retry != "2000" {
 		t.Errorf("first %+v", e)
 	}
-	e := c.next()
+	e := c.Next()
 	var w gateway.Welcome
-	if err := json.Unmarshal([]byte(e.data), &w); err != nil || e.name != "connect" || w.Me.Admin != "7" || len(w.Streams) != 3 {
+	if err := json.Unmarshal([]byte(e.Data), &w); err != nil || e.Name != "connect" || w.Me.Admin != "7" || len(w.Streams) != 3 {
 		t.Errorf("second %+v", e)
 	}
-	if e.id != "admin:7=0,all=2,mall:1001=0" {
-		t.Errorf("id %q", e.id)
+	if e.ID != "admin:7=0,all=2,mall:1001=0" {
+		t.Errorf("id %q", e.ID)
 	}
 }
 
 func TestEntriesCarryTheWholeCursor(t *testing.T) {
 	s := serve(t, gateway.Options{})
 	c := s.get(t, "?access_token=7+mall:1001", nil)
-	c.await("connect")
+	c.Await("connect")
 	s.core.Publish("mall:1001", 1)
-	e := c.await("")
-	if e.id != "admin:7=0,all=0,mall:1001=1" || !strings.HasPrefix(e.data, `{"stream":"mall:1001","seq":1,`) {
+	e := c.Await("")
+	if e.ID != "admin:7=0,all=0,mall:1001=1" || !strings.HasPrefix(e.Data, `{"stream":"mall:1001","seq":1,`) {
 		t.Errorf("%+v", e)
 	}
 	s.core.Publish(hub.All, 1)
-	if e := c.await(""); e.id != "admin:7=0,all=1,mall:1001=1" {
+	if e := c.Await(""); e.ID != "admin:7=0,all=1,mall:1001=1" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -137,15 +75,15 @@ func TestAReconnectGoesOnAfterTheLastEvent(t *testing.T) {
 	s := serve(t, gateway.Options{})
 	s.core.Publish(hub.All, 5)
 	c := s.get(t, "?access_token=7&lastEventId=all%3D1", nil)
-	if e := c.await(""); !strings.HasPrefix(e.id, "admin:7=0,all=2") {
+	if e := c.Await(""); !strings.HasPrefix(e.ID, "admin:7=0,all=2") {
 		t.Errorf("by query: %+v", e)
 	}
 	c = s.get(t, "?access_token=7&lastEventId=all%3D1", http.Header{"Last-Event-Id": {"all=3,mall:77=9"}})
-	if e := c.await("connect"); e.id != "admin:7=0,all=3" {
+	if e := c.Await("connect"); e.ID != "admin:7=0,all=3" {
 		t.Errorf("connect: %+v", e)
 	}
 	for _, want := range []string{"admin:7=0,all=4", "admin:7=0,all=5"} {
-		if e := c.await(""); e.id != want {
+		if e := c.Await(""); e.ID != want {
 			t.Errorf("by header: %+v, want %s", e, want)
 		}
 	}
@@ -155,11 +93,11 @@ func TestGapsAndUnreadAreNamedEvents(t *testing.T) {
 	s := serve(t, gateway.Options{CatchUp: 2})
 	s.core.Publish(hub.All, 5)
 	c := s.get(t, "?access_token=7&lastEventId=all%3D1", nil)
-	if e := c.await("gap"); e.data != `{"stream":"all","from":2,"to":5,"reason":"behind"}` || e.id != "admin:7=0,all=5" {
+	if e := c.Await("gap"); e.Data != `{"stream":"all","from":2,"to":5,"reason":"behind"}` || e.ID != "admin:7=0,all=5" {
 		t.Errorf("%+v", e)
 	}
 	s.core.Publish("admin:7", 1)
-	if e := c.await("unread"); e.data != `{"streams":{"admin:7":1},"total":1,"version":11}` {
+	if e := c.Await("unread"); e.Data != `{"streams":{"admin:7":1},"total":1,"version":11}` {
 		t.Errorf("%+v", e)
 	}
 }
@@ -167,7 +105,7 @@ func TestGapsAndUnreadAreNamedEvents(t *testing.T) {
 func TestAQuietStreamGetsComments(t *testing.T) {
 	s := serve(t, gateway.Options{Heartbeat: time.Second})
 	c := s.get(t, "", seven)
-	for c.next().comment != "heartbeat" {
+	for c.Next().Comment != "heartbeat" {
 	}
 }
 
@@ -189,11 +127,11 @@ func TestRefusals(t *testing.T) {
 		{"?access_token=1", nil, 429},
 	} {
 		c := s.get(t, test.query, test.header)
-		if got := c.answer.Header.Get("Content-Type"); c.answer.StatusCode != test.status || got != "application/problem+json" {
-			t.Errorf("%s %v: %d %s, want %d", test.query, test.header, c.answer.StatusCode, got, test.status)
+		if got := c.Answer.Header.Get("Content-Type"); c.Answer.StatusCode != test.status || got != "application/problem+json" {
+			t.Errorf("%s %v: %d %s, want %d", test.query, test.header, c.Answer.StatusCode, got, test.status)
 		}
 	}
-	if c := s.get(t, "", nil); c.answer.Header.Get("WWW-Authenticate") == "" {
+	if c := s.get(t, "", nil); c.Answer.Header.Get("WWW-Authenticate") == "" {
 		t.Error("no challenge with 401")
 	}
 }
@@ -203,8 +141,8 @@ func TestAllowedPagesMayRead(t *testing.T) {
 	header := seven.Clone()
 	header.Set("Origin", "https://office.example")
 	c := s.get(t, "", header)
-	if got := c.answer.Header.Get("Access-Control-Allow-Origin"); got != "https://office.example" {
-		t.Errorf("%d %q", c.answer.StatusCode, got)
+	if got := c.Answer.Header.Get("Access-Control-Allow-Origin"); got != "https://office.example" {
+		t.Errorf("%d %q", c.Answer.StatusCode, got)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.URL, nil)
 	if err != nil {
@@ -224,10 +162,10 @@ func TestAllowedPagesMayRead(t *testing.T) {
 func TestLeavingFreesThePlace(t *testing.T) {
 	s := serve(t, gateway.Options{PersonSessions: 1})
 	c := s.get(t, "?access_token=1", nil)
-	c.await("connect")
-	_ = c.answer.Body.Close()
+	c.Await("connect")
+	_ = c.Answer.Body.Close()
 	for end := time.Now().Add(5 * time.Second); ; {
-		if s.get(t, "?access_token=1", nil).answer.StatusCode == 200 {
+		if s.get(t, "?access_token=1", nil).Answer.StatusCode == 200 {
 			return
 		}
 		if time.Now().After(end) {
@@ -240,28 +178,28 @@ func TestLeavingFreesThePlace(t *testing.T) {
 func TestDrainSaysClose(t *testing.T) {
 	s := serve(t, gateway.Options{})
 	c := s.get(t, "", seven)
-	c.await("connect")
+	c.Await("connect")
 	if err := s.gateway.Drain(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	if e := c.await("close"); e.data != `{"code":4000,"reason":"restarting"}` {
+	if e := c.Await("close"); e.Data != `{"code":4000,"reason":"restarting"}` {
 		t.Errorf("%+v", e)
 	}
-	if c.lines.Scan() {
-		t.Errorf("after it: %q", c.lines.Text())
+	if !c.Ended() {
+		t.Error("the stream goes on after it")
 	}
-	if c := s.get(t, "", seven); c.answer.StatusCode != 503 || c.answer.Header.Get("Retry-After") == "" {
-		t.Errorf("while draining: %d", c.answer.StatusCode)
+	if c := s.get(t, "", seven); c.Answer.StatusCode != 503 || c.Answer.Header.Get("Retry-After") == "" {
+		t.Errorf("while draining: %d", c.Answer.StatusCode)
 	}
 }
 
 func TestLineBreaksOfProducersDoNotBreakEvents(t *testing.T) {
 	s := serve(t, gateway.Options{})
 	c := s.get(t, "", seven)
-	c.await("connect")
+	c.Await("connect")
 	s.gateway.Deliver(hub.All, []*hub.Entry{{Stream: hub.All, Seq: 1, Kind: hub.Notification, ID: "x",
 		Payload: []byte("{\"id\":\"x\",\r\n\n\"data\":{\"a\": \"1\\n2\"}}")}})
-	if e := c.await(""); e.data != `{"stream":"all","seq":1,"id":"x","data":{"a":"1\n2"}}` {
+	if e := c.Await(""); e.Data != `{"stream":"all","seq":1,"id":"x","data":{"a":"1\n2"}}` {
 		t.Errorf("%+v", e)
 	}
 }
