@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"os"
@@ -143,7 +142,7 @@ type port struct {
 func (p *port) network() network {
 	n := network{dial: p.dial, transport: func(c *memberlist.Config) (memberlist.Transport, error) {
 		transport, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{c.BindAddr}, BindPort: c.BindPort, Logger: log.New(c.LogOutput, "", 0),
+			BindAddrs: []string{c.BindAddr}, BindPort: c.BindPort, Logger: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 		})
 		if err != nil {
 			return nil, err

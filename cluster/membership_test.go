@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,23 @@ func TestANodeThatOneOtherDroppedIsReborn(t *testing.T) {
 	a.present.Load().found <- look{was, whyRefused} // a false alarm
 	eventually(t, "c has a new id", 20*time.Second, func() bool { return c.ID() != was })
 	agree(t, members...)
+}
+
+func TestManyLivesLeaveNothingBehind(t *testing.T) {
+	members := together(t, newLAN(), "a", "b")
+	a, b := members[0], members[1]
+	rebear := func() {
+		was := b.ID()
+		a.present.Load().found <- look{was, whyRefused}
+		eventually(t, "b has a new id", 20*time.Second, func() bool { return b.ID() != was })
+		agree(t, members...)
+	}
+	rebear()
+	before := runtime.NumGoroutine()
+	for range 3 {
+		rebear()
+	}
+	eventually(t, "there are no more goroutines than before", 10*time.Second, func() bool { return runtime.NumGoroutine() <= before+5 })
 }
 
 func TestAClusterThatWasSplitInTwoBecomesOneAgain(t *testing.T) {
