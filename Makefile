@@ -66,7 +66,7 @@ conformance: servers ## The parts' own suites on Apache Kafka and on both ClickH
 
 
 .PHONY: e2e
-e2e: build servers chromium ## The acceptance suite on all three sets of parts, and the console in Chromium
+e2e: build servers chromium bin/faults ## The acceptance suite on all three sets of parts, and the console in Chromium
 	$(E2E) -run 'TestAcceptance|TestRefuses' -parts all
 	cd web/e2e && npm ci --no-audit --no-fund && npm test
 
