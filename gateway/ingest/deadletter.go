@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/IBM/sarama"
 
@@ -37,122 +36,92 @@ const (
 	cutTo = 64 << 10
 )
 
-// morgue writes dead letters. It connects on first use and anew after a failure.
-type morgue struct {
-	cfg kafka.Config
-
-	mu       sync.Mutex
-	producer sarama.SyncProducer
+// Letter is what could not be an event, and why.
+type Letter struct {
+	// Topic is the ingress topic whose dead-letter topic gets the letter.
+	Topic string
+	// Source is where the letter came from, if not from Topic; Partition and
+	// Offset are its place there, -1 where there are none.
+	Source    string
+	Partition int32
+	Offset    int64
+	// Key, Value and Headers are the record as it was.
+	Key, Value []byte
+	Headers    []Header
+	// Reason says what is wrong.
+	Reason error
 }
 
-// bury appends the letters to their dead-letter topics, and returns when all
+// DeadLetters writes letters to dead-letter topics. It is safe for use by several
+// goroutines at once.
+type DeadLetters struct{ producer producer }
+
+// NewDeadLetters returns DeadLetters that have not connected yet.
+func NewDeadLetters(cfg kafka.Config) *DeadLetters { return &DeadLetters{producer{cfg: cfg}} }
+
+// Write appends the letters to their dead-letter topics, and returns when all
 // in-sync replicas have them. A letter that is too large for the topic is cut
-// shorter. After an error some may be there, and be there twice when they are
-// buried again.
-func (m *morgue) bury(letters []deadLetter) error {
-	producer, err := m.connected()
-	if err != nil {
-		return err
-	}
+// shorter. It blocks for some seconds at most. After an error, which wraps
+// hub.ErrUnavailable, some letters may be there, and be there twice when they are
+// written again.
+func (d *DeadLetters) Write(letters []Letter) error {
 	for most := maxLetter; ; most /= 8 {
 		messages := make([]*sarama.ProducerMessage, len(letters))
-		for i, letter := range letters {
-			messages[i] = letter.letter(most)
+		for i := range letters {
+			messages[i] = letters[i].message(most)
 		}
-		err := producer.SendMessages(messages)
+		err := d.producer.send(messages)
 		if err == nil {
 			return nil
 		}
-		large, other := tooLarge(letters, messages, err)
-		if other != nil || most == 0 {
-			m.reset(producer)
-			return kafka.Classify(cmp.Or(other, err))
+		if most == 0 || !tooLargeOnly(err) {
+			return kafka.Classify(cause(err))
 		}
-		letters = large
+		letters = tooLarge(letters, messages, err)
 	}
 }
 
-// tooLarge returns the letters that failed for their size, or an error if any
-// failed for another reason.
-func tooLarge(letters []deadLetter, messages []*sarama.ProducerMessage, err error) ([]deadLetter, error) {
+// Close ends the connection. A later Write makes another.
+func (d *DeadLetters) Close() { d.producer.close() }
+
+// tooLarge returns the letters whose messages err is about.
+func tooLarge(letters []Letter, messages []*sarama.ProducerMessage, err error) []Letter {
 	var failures sarama.ProducerErrors
-	if !errors.As(err, &failures) {
-		return nil, err
+	_ = errors.As(err, &failures) // the caller has seen that it is
+	large := make([]Letter, len(failures))
+	for i, failure := range failures {
+		large[i] = letters[slices.Index(messages, failure.Msg)]
 	}
-	var large []deadLetter
-	for _, failure := range failures {
-		if !errors.Is(failure.Err, sarama.ErrMessageSizeTooLarge) {
-			return nil, failure.Err
-		}
-		large = append(large, letters[slices.Index(messages, failure.Msg)])
-	}
-	return large, nil
+	return large
 }
 
-func (m *morgue) connected() (sarama.SyncProducer, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.producer != nil {
-		return m.producer, nil
-	}
-	settings, err := m.cfg.Producer()
-	if err != nil {
-		return nil, err
-	}
-	producer, err := sarama.NewSyncProducer(m.cfg.Brokers, settings)
-	if err != nil {
-		return nil, kafka.Classify(err)
-	}
-	m.producer = producer
-	return producer, nil
-}
-
-// reset closes a producer that has failed.
-func (m *morgue) reset(failed sarama.SyncProducer) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.producer == failed && failed != nil {
-		m.producer = nil
-		_ = failed.Close()
-	}
-}
-
-// close ends the connection.
-func (m *morgue) close() {
-	m.mu.Lock()
-	producer := m.producer
-	m.mu.Unlock()
-	m.reset(producer)
-}
-
-// letter returns the record as it was, with headers that say why it is dead and
+// message returns the record as it was, with headers that say why it is dead and
 // where it came from. Of a record of more than most bytes, only the beginnings of
 // key and value are kept.
-func (d deadLetter) letter(most int) *sarama.ProducerMessage {
-	reason := d.reason.Error()
+func (l *Letter) message(most int) *sarama.ProducerMessage {
+	reason := l.Reason.Error()
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
 	}
-	m := d.message
-	out := &sarama.ProducerMessage{Topic: DeadLetterTopic(m.Topic), Headers: []sarama.RecordHeader{
+	out := &sarama.ProducerMessage{Topic: DeadLetterTopic(l.Topic), Headers: []sarama.RecordHeader{
 		{Key: []byte(headerReason), Value: []byte(reason)},
-		{Key: []byte(headerTopic), Value: []byte(m.Topic)},
-		{Key: []byte(headerPartition), Value: strconv.AppendInt(nil, int64(m.Partition), 10)},
-		{Key: []byte(headerOffset), Value: strconv.AppendInt(nil, m.Offset, 10)},
+		{Key: []byte(headerTopic), Value: []byte(cmp.Or(l.Source, l.Topic))},
+		{Key: []byte(headerPartition), Value: strconv.AppendInt(nil, int64(l.Partition), 10)},
+		{Key: []byte(headerOffset), Value: strconv.AppendInt(nil, l.Offset, 10)},
 	}}
-	key, value, size := m.Key, m.Value, len(m.Key)+len(m.Value)
-	for _, h := range m.Headers {
-		size += len(h.Key) + len(h.Value)
+	key, value, size := l.Key, l.Value, len(l.Key)+len(l.Value)
+	for _, h := range l.Headers {
+		size += len(h.Name) + len(h.Value)
 	}
 	if size <= most {
-		for _, h := range m.Headers {
-			out.Headers = append(out.Headers, *h)
+		for _, h := range l.Headers {
+			out.Headers = append(out.Headers, sarama.RecordHeader{Key: []byte(h.Name), Value: h.Value})
 		}
 	} else {
 		keep := min(cutTo, most/4)
 		key, value = key[:min(len(key), keep)], value[:min(len(value), keep)]
 		out.Headers = append(out.Headers, sarama.RecordHeader{
-			Key: []byte(headerCut), Value: strconv.AppendInt(nil, int64(len(m.Value)), 10),
+			Key: []byte(headerCut), Value: strconv.AppendInt(nil, int64(len(l.Value)), 10),
 		})
 	}
 	if key != nil {
@@ -162,4 +131,13 @@ func (d deadLetter) letter(most int) *sarama.ProducerMessage {
 		out.Value = sarama.ByteEncoder(value)
 	}
 	return out
+}
+
+// letter returns the dead letter of an ingress record.
+func (d deadLetter) letter() Letter {
+	m := message(d.message)
+	return Letter{
+		Topic: m.Topic, Partition: m.Partition, Offset: m.Offset,
+		Key: m.Key, Value: m.Value, Headers: m.Headers, Reason: d.reason,
+	}
 }

@@ -21,14 +21,14 @@ func TestALetterThatIsTooLargeForItsTopicIsCutShorter(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	m := &morgue{cfg: kafka.Config{Brokers: cluster.ListenAddrs()}}
-	defer m.close()
-	letters := []deadLetter{
-		{&sarama.ConsumerMessage{Topic: topic, Offset: 1, Value: []byte("short")}, hub.Invalidf("bad")},
-		{&sarama.ConsumerMessage{Topic: topic, Offset: 2, Value: bytes.Repeat([]byte("x"), 19_950)}, hub.Invalidf("bad")},
+	d := NewDeadLetters(kafka.Config{Brokers: cluster.ListenAddrs()})
+	defer d.Close()
+	letters := []Letter{
+		{Topic: topic, Offset: 1, Value: []byte("short"), Reason: hub.Invalidf("bad")},
+		{Topic: topic, Offset: 2, Value: bytes.Repeat([]byte("x"), 19_950), Reason: hub.Invalidf("bad")},
 	}
 	for i := range letters {
-		if err := m.bury(letters[i : i+1]); err != nil {
+		if err := d.Write(letters[i : i+1]); err != nil {
 			t.Fatalf("letter %d: %v", i, err)
 		}
 	}

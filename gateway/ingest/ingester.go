@@ -41,7 +41,7 @@ type Ingester struct {
 	options Options
 	journal Journal
 	group   *kafka.Group
-	morgue  *morgue
+	letters *DeadLetters
 	metrics *metrics
 	log     *slog.Logger
 
@@ -59,7 +59,7 @@ func New(o Options, journal Journal, log *slog.Logger) *Ingester {
 	return &Ingester{
 		options: o, journal: journal, log: log,
 		group:   kafka.NewGroup(o.Kafka, Group, o.Topics, log),
-		morgue:  &morgue{cfg: o.Kafka},
+		letters: NewDeadLetters(o.Kafka),
 		metrics: newMetrics(o.Metrics),
 	}
 }
@@ -75,7 +75,7 @@ func (in *Ingester) Run(ctx context.Context) error {
 	if len(in.options.Topics) == 0 {
 		return errors.New("no ingress topics are given")
 	}
-	defer in.morgue.close()
+	defer in.letters.Close()
 	if err := in.ensureTopics(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -205,10 +205,14 @@ func (in *Ingester) bury(ctx context.Context, dead []deadLetter) error {
 	if len(dead) == 0 {
 		return nil
 	}
+	letters := make([]Letter, len(dead))
+	for i, d := range dead {
+		letters[i] = d.letter()
+	}
 	var again kafka.Backoff
 	var away outage.Log
 	for {
-		err := in.morgue.bury(dead)
+		err := in.letters.Write(letters)
 		if err == nil {
 			away.Over(in.log, "dead letters are written again")
 			break
