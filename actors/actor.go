@@ -154,6 +154,13 @@ func (a *streamActor) trim() {
 	}
 }
 
+// head returns where the stream stands, and whether that is certain.
+func (a *streamActor) head() hub.Head {
+	head := a.state.Head()
+	head.Unsure = !a.tenure.claimed()
+	return head
+}
+
 // onRequest answers a request, or keeps it until the state is loaded.
 func (a *streamActor) onRequest(ctx actor.Context, message request) {
 	a.active = true
@@ -170,14 +177,14 @@ func (a *streamActor) onRequest(ctx actor.Context, message request) {
 		if !slices.Contains(a.followers, m.follower) {
 			a.followers = append(a.followers, m.follower)
 		}
-		m.answer(answer{head: a.state.Head()})
+		m.answer(answer{head: a.head()})
 	case *unfollow:
 		a.unfollow(m.follower)
 	case *headOf:
-		m.answer(answer{head: a.state.Head()})
+		m.answer(answer{head: a.head()})
 	case *tailOf:
 		entries, whole := a.state.Since(m.after)
-		m.answer(answer{head: a.state.Head(), entries: slices.Clone(entries), whole: whole})
+		m.answer(answer{head: a.head(), entries: slices.Clone(entries), whole: whole})
 	case *pendingOf:
 		entries, _ := a.state.Since(a.stored.seq.Load())
 		m.answer(answer{entries: slices.Clone(entries)})

@@ -175,6 +175,9 @@ func TestPeopleReadOnWhileKafkaIsAwayAndNobodyOwnsAnything(t *testing.T) {
 	if err != nil || heads[0].Seq != 1 || heads[1].Seq != 1 || heads[2].Seq != 0 {
 		t.Fatalf("Heads = %v, %v", heads, err)
 	}
+	if !heads[0].Unsure {
+		t.Error("a head is given as certain, though somebody else may own the shard")
+	}
 	if !n.host.Serving() {
 		t.Error("the host does not call itself serving")
 	}

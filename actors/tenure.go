@@ -68,6 +68,13 @@ func (t *tenure) take(records []hub.Record, next int64) {
 	t.ledger.Take(records, next)
 }
 
+// claimed reports whether a claim of the shard is under way.
+func (t *tenure) claimed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ledger.Claimed()
+}
+
 // finish says that the record at offset is in the timeline or needs not be.
 func (t *tenure) finish(offset int64) {
 	t.mu.Lock()

@@ -145,7 +145,14 @@ func each(n int, do func(i int)) {
 	_ = group.Wait() // there are no errors
 }
 
-func headPart(head hub.Head) *wire.Part { return &wire.Part{Seq: head.Seq, Floor: head.Floor} }
+func headPart(head hub.Head) *wire.Part {
+	return &wire.Part{Seq: head.Seq, Floor: head.Floor, Unsure: head.Unsure}
+}
+
+// headOf returns the head that a part of an answer holds.
+func headOf(stream hub.Stream, part *wire.Part) hub.Head {
+	return hub.Head{Stream: stream, Seq: part.GetSeq(), Floor: part.GetFloor(), Unsure: part.GetUnsure()}
+}
 
 func marksAnswer(marks map[hub.Stream]uint64, err error) *wire.Answer {
 	return &wire.Answer{Marks: wire.FromMarks(marks), Failure: wire.FromError(err)}

@@ -51,7 +51,7 @@ func (l *inbounds) follow(ctx context.Context, owner view.Announcement, stream h
 	if !valid {
 		return hub.Head{}, hub.Unavailablef("stream %s was lost while it was being followed", stream)
 	}
-	return hub.Head{Stream: stream, Seq: part.GetSeq(), Floor: part.GetFloor()}, nil
+	return headOf(stream, part), nil
 }
 
 // wishFor puts the stream on the next call to its owner, at a place of it.

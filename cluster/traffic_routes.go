@@ -61,7 +61,7 @@ func (t *traffic) Heads(ctx context.Context, streams []hub.Stream) ([]hub.Head, 
 		},
 		place: func(i int) *wire.Place { return &wire.Place{Stream: string(streams[i])} },
 		remote: func(i int, part *wire.Part) {
-			heads[i] = hub.Head{Stream: streams[i], Seq: part.GetSeq(), Floor: part.GetFloor()}
+			heads[i] = headOf(streams[i], part)
 		},
 	})
 	return heads, err
@@ -106,7 +106,7 @@ func (t *traffic) tailPart(ctx context.Context, owner view.Announcement, stream 
 	}
 	part := answer.GetParts()[0]
 	tail = hub.Tail{
-		Head:    hub.Head{Stream: stream, Seq: part.GetSeq(), Floor: part.GetFloor()},
+		Head:    headOf(stream, part),
 		Entries: wire.ToEntries(stream, part.GetEntries()),
 		Whole:   part.GetWhole(),
 	}

@@ -40,6 +40,7 @@ const (
 var (
 	errNotYet    = errors.New("the stream's owner does not have the entries yet")
 	errOvertaken = errors.New("the stream was lost while it was followed")
+	errUnsure    = errors.New("the stream's owner has no claim on it just now")
 )
 
 // staleError says that an owner knows less of its stream than the node.
@@ -203,6 +204,8 @@ func (t *tender) follow(ctx context.Context, f *feed, task catchup.Task) error {
 		return errOvertaken
 	case catchup.Stale:
 		return &staleError{head}
+	case catchup.Unsure:
+		return errUnsure
 	}
 	return nil
 }

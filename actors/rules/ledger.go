@@ -24,6 +24,10 @@ func (l *Ledger) Claim(from int64) { l.claimed, l.committed = true, from }
 // Release ends it.
 func (l *Ledger) Release() { l.claimed = false }
 
+// Claimed reports whether a claim is under way. Without one somebody else may own
+// the shard, and have gone further.
+func (l *Ledger) Claimed() bool { return l.claimed }
+
 // Take notes records that are handed out, ascending and above all before, and
 // that no other record below next will come.
 func (l *Ledger) Take(records []hub.Record, next int64) {

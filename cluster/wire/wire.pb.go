@@ -772,8 +772,9 @@ type Part struct {
 	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"` // the head
 	Floor         uint64                 `protobuf:"varint,3,opt,name=floor,proto3" json:"floor,omitempty"`
 	Entries       []*Entry               `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
-	Whole         bool                   `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"` // TAIL: entries begin right after what was asked for
-	More          bool                   `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`   // TAIL and PENDING: there are more, after the last of entries
+	Whole         bool                   `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"`   // TAIL: entries begin right after what was asked for
+	More          bool                   `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`     // TAIL and PENDING: there are more, after the last of entries
+	Unsure        bool                   `protobuf:"varint,7,opt,name=unsure,proto3" json:"unsure,omitempty"` // the head's: the owner has no claim on the shard just now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -846,6 +847,13 @@ func (x *Part) GetWhole() bool {
 func (x *Part) GetMore() bool {
 	if x != nil {
 		return x.More
+	}
+	return false
+}
+
+func (x *Part) GetUnsure() bool {
+	if x != nil {
+		return x.Unsure
 	}
 	return false
 }
@@ -976,14 +984,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x03lag\x18\x06 \x03(\v2\x1f.bongsu.cluster.Answer.LagEntryR\x03lag\x1a6\n" +
 	"\bLagEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xbc\x01\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xd4\x01\n" +
 	"\x04Part\x121\n" +
 	"\afailure\x18\x01 \x01(\v2\x17.bongsu.cluster.FailureR\afailure\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05floor\x18\x03 \x01(\x04R\x05floor\x12/\n" +
 	"\aentries\x18\x04 \x03(\v2\x15.bongsu.cluster.EntryR\aentries\x12\x14\n" +
 	"\x05whole\x18\x05 \x01(\bR\x05whole\x12\x12\n" +
-	"\x04more\x18\x06 \x01(\bR\x04more\"\xba\x01\n" +
+	"\x04more\x18\x06 \x01(\bR\x04more\x12\x16\n" +
+	"\x06unsure\x18\a \x01(\bR\x06unsure\"\xba\x01\n" +
 	"\aFailure\x123\n" +
 	"\x05class\x18\x01 \x01(\x0e2\x1d.bongsu.cluster.Failure.ClassR\x05class\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"f\n" +

@@ -293,6 +293,33 @@ func TestWhereAClientBegins(t *testing.T) {
 	}
 }
 
+// An owner without a claim may have been replaced, by one who showed more.
+func TestADoubtIsOnlySettledByAnOwnerWithAClaim(t *testing.T) {
+	f := followed(t, stream, 5)
+	f.Doubt()
+	late := hub.Head{Stream: stream, Seq: 5, Unsure: true}
+	if got := f.Follows(f.Need(true), late); got != catchup.Unsure || !f.Followed() || f.Sure() {
+		t.Errorf("answer %d, followed %v, sure %v", got, f.Followed(), f.Sure())
+	}
+	f.Deliver(span(7, 7), 0, 0)
+	late.Seq = 4
+	if got := f.Follows(f.Need(true), late); got != catchup.Unsure {
+		t.Errorf("answer %d of an owner that knows less, and knows it", got)
+	}
+	follow(t, f, 7, catchup.Good)
+	if !f.Sure() {
+		t.Error("still in doubt")
+	}
+}
+
+func TestADoubtDoesNotHoldUpWhatIsMissing(t *testing.T) {
+	f := followed(t, stream, 5)
+	f.Doubt()
+	f.Follows(f.Need(true), hub.Head{Stream: stream, Seq: 7, Unsure: true})
+	fetch(t, f, "forward 6-7", span(6, 7))
+	need(t, f, "follow")
+}
+
 func TestADoubtedFeedGoesOnWhileItAsks(t *testing.T) {
 	f := followed(t, stream, 5)
 	f.Doubt()

@@ -46,7 +46,7 @@ func (f *Feed) Need(demand bool) Task {
 	switch {
 	case !demand:
 		f.wanted, f.older = noneWanted, nil
-	case !f.Sure():
+	case !f.followed:
 		task.Job = Follow
 	case w.Last() < w.head:
 		task.Job, task.After, task.To = Forward, w.Last(), w.head-uint64(len(f.ahead))
@@ -57,8 +57,11 @@ func (f *Feed) Need(demand bool) Task {
 		task.Job, task.After, task.To = Backward, f.olderFrom+uint64(len(f.older)), w.first-1
 	default:
 		f.wanted, f.older = noneWanted, nil
-		if f.unmarked {
+		switch {
+		case f.unmarked:
 			task.Job = Marks
+		case f.doubted:
+			task.Job = Follow
 		}
 	}
 	return task
@@ -76,6 +79,9 @@ const (
 	// Stale: the owner knows less than the node does. It has been replaced, or it
 	// is not that far yet: nothing changes.
 	Stale
+	// Unsure: the owner knows too little, and may be the owner no more. A feed that
+	// is followed goes on; what was doubted is not settled.
+	Unsure
 )
 
 // Follows takes the answer to a Follow: the owner gives the node the stream from
@@ -84,7 +90,11 @@ func (f *Feed) Follows(task Task, head hub.Head) Answer {
 	if task.losses != f.losses {
 		return Overtaken
 	}
-	if f.placed && head.Seq < task.known {
+	switch {
+	case !f.placed || head.Seq >= task.known:
+	case head.Unsure:
+		return Unsure
+	default:
 		return Stale
 	}
 	if !f.placed {
@@ -96,7 +106,11 @@ func (f *Feed) Follows(task Task, head hub.Head) Answer {
 		f.raise(head.Seq)
 	}
 	f.Retain(head.Floor)
-	f.followed, f.doubted = true, false
+	f.followed = true
+	if f.doubted && head.Unsure {
+		return Unsure
+	}
+	f.doubted = false
 	return Good
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"bongsu/actors"
 	"bongsu/cluster"
@@ -12,6 +13,19 @@ import (
 	"bongsu/internal/kafka"
 	"bongsu/persistence/journal"
 )
+
+// outlived is longer than a node that was cut off from Kafka believes in its claims.
+const outlived = 10 * time.Second
+
+// resetAfter is how long a client's place beyond the head of its stream is believed,
+// 0 for the gateway's own measure: in a cluster another node may have shown more
+// than one does that does not know yet that it has been replaced.
+func (c *ClusterConfig) resetAfter() time.Duration {
+	if c.ClusterBind == "" {
+		return 0
+	}
+	return outlived
+}
 
 // newMember prepares this node's membership in the cluster. The host it works for
 // and the consumer whose claims it moves are the parts'.

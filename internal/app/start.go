@@ -157,6 +157,7 @@ func (n *node) startActors(ctx context.Context) error {
 		Log:            n.log,
 		Metrics:        n.registry,
 		PersonSessions: n.cfg.SessionsPerPerson,
+		ResetAfter:     n.cfg.resetAfter(),
 	})
 	if err != nil {
 		return err
