@@ -52,6 +52,11 @@ type Config struct {
 	Drain    time.Duration
 	Revision string
 	Log      *slog.Logger
+
+	// script, if not nil, is the faults to inject instead of random ones.
+	script []fault
+	// watch, if not nil, is given the run's people before they are judged.
+	watch func(*crowd)
 }
 
 // possible returns the kinds that can be had, and why others cannot.
@@ -131,15 +136,26 @@ func (b *bench) run(ctx context.Context) (*report.Report, error) {
 	defer end()
 	started := time.Now()
 	_ = pause(ctx, warmUp)
-	b.injector.run(ctx, newPlan(b.config.Seed, b.kinds), b.ledger.clock()+b.config.Duration)
+	b.injector.run(ctx, b.source(), b.ledger.clock()+b.config.Duration)
 	_ = pause(ctx, coolDown)
 	b.load.settle()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if b.config.watch != nil {
+		b.config.watch(b.crowd)
+	}
 	r := b.newReport(started)
 	b.config.Log.Info("the load is over", "faults", len(r.Faults), "acknowledged", r.Load.Acknowledged)
 	return r, b.judge(ctx, r)
+}
+
+// source returns the run's faults.
+func (b *bench) source() faultSource {
+	if b.config.script != nil {
+		return &script{b.config.script}
+	}
+	return newPlan(b.config.Seed, b.kinds)
 }
 
 // begin connects everybody and starts the load.
@@ -154,10 +170,23 @@ func (b *bench) begin(ctx context.Context) error {
 	}
 	b.config.Log.Info("everybody is online", "people", b.config.People)
 	b.load = newLoad(b.ledger, b.crowd, b.cluster.Kafka.Addr(), b.config.Rate, b.config.ToAll, b.config.Seed)
-	b.injector = newInjector(b.cluster, b.ledger.clock, b.config.Log)
+	b.injector = newInjector(b.cluster, b.ledger.clock, b.served, b.config.Log)
 	b.sampler = &sampler{nodes: b.cluster.All(), clock: b.ledger.clock, every: sampleEvery}
 	go b.sampler.run(ctx)
 	return b.load.start(ctx)
+}
+
+// served reports whether nearly everybody has the newest event for everybody that
+// was acknowledged some time ago.
+func (b *bench) served() bool {
+	newest := b.ledger.newestToAll(b.ledger.clock() - servicePatience)
+	have := 0
+	for _, p := range b.crowd.people {
+		if p.hasToAll(newest) {
+			have++
+		}
+	}
+	return have*20 >= len(b.crowd.people)*19
 }
 
 // newReport writes down what was done.

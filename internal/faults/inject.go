@@ -15,11 +15,17 @@ import (
 	"bongsu/internal/faults/report"
 )
 
+// servedWithin is how long a fault waits at most for people to have service again
+// after those before it.
+const servedWithin = 20 * time.Second
+
 // injector injects faults, each after the cluster can survive it: two nodes that
-// nothing has befallen are left, and one server at a time is away.
+// nothing has befallen are left, one server at a time is away, and people have
+// service again, unless the fault is a hasty one or that takes too long.
 type injector struct {
 	cluster *Cluster
 	clock   func() time.Duration
+	served  func() bool
 	log     *slog.Logger
 
 	work sync.WaitGroup
@@ -33,28 +39,39 @@ type injector struct {
 	network sync.Mutex
 }
 
-func newInjector(c *Cluster, clock func() time.Duration, log *slog.Logger) *injector {
-	return &injector{cluster: c, clock: clock, log: log, hit: map[*Node]bool{}}
+func newInjector(c *Cluster, clock func() time.Duration, served func() bool, log *slog.Logger) *injector {
+	return &injector{cluster: c, clock: clock, served: served, log: log, hit: map[*Node]bool{}}
 }
 
-// run injects faults of the plan until the time, of the run's clock, is over, and
-// returns when all have healed.
-func (i *injector) run(ctx context.Context, p *plan, until time.Duration) {
+// run injects faults until there are no more or the time, of the run's clock, is
+// over, and returns when all have healed.
+func (i *injector) run(ctx context.Context, source faultSource, until time.Duration) {
 	defer i.work.Wait()
 	for ctx.Err() == nil && i.clock() < until {
-		f := p.next()
-		if pause(ctx, f.rest) != nil {
+		f, more := source.next()
+		if !more || !f.hasty && i.awaitServed(ctx, until) != nil || pause(ctx, f.rest) != nil {
 			return
 		}
-		i.inject(ctx, f)
+		i.inject(ctx, f, until)
 	}
 }
 
-// inject waits until the fault can be survived and begins it.
-func (i *injector) inject(ctx context.Context, f fault) {
+// awaitServed waits until people have service, or that has taken too long.
+func (i *injector) awaitServed(ctx context.Context, until time.Duration) error {
+	limit := min(until, i.clock()+servedWithin)
+	for !i.served() && i.clock() < limit {
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inject waits until the fault can be survived, and begins it if that is in time.
+func (i *injector) inject(ctx context.Context, f fault, until time.Duration) {
 	node, ok := i.claim(f)
 	for ; !ok; node, ok = i.claim(f) {
-		if pause(ctx, askEvery) != nil {
+		if pause(ctx, askEvery) != nil || i.clock() >= until {
 			return
 		}
 	}

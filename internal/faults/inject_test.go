@@ -14,7 +14,7 @@ func testInjector(nodes, spares int) *injector {
 	for range spares {
 		c.Spares = append(c.Spares, &Node{})
 	}
-	return newInjector(c, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
+	return newInjector(c, func() time.Duration { return 0 }, func() bool { return true }, slog.New(slog.DiscardHandler))
 }
 
 func TestTwoNodesAreAlwaysLeft(t *testing.T) {

@@ -86,6 +86,19 @@ func (l *Ledger) ackedAt(number int) (time.Duration, bool) {
 	return l.events[number].acked, true
 }
 
+// newestToAll returns the number of the newest event for everybody that was
+// acknowledged before a time, -1 if there is none.
+func (l *Ledger) newestToAll(before time.Duration) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := len(l.events) - 1; i >= 0; i-- {
+		if e := &l.events[i]; e.acked > 0 && e.acked < before && e.targets[0] == "all" {
+			return i
+		}
+	}
+	return -1
+}
+
 // checked returns all events as the checker takes them.
 func (l *Ledger) checked() []checker.Event {
 	l.mu.Lock()

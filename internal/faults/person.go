@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -30,6 +31,7 @@ type person struct {
 	mu       sync.Mutex
 	steps    []step
 	place    []uint64 // the last seq of each stream, in the order of names
+	toAll    int      // the highest number of an event for everybody
 	foreign  []string // ids that are none of the ledger's
 	strange  []string // what a client must never see
 	sessions int
@@ -117,6 +119,13 @@ func (p *person) places() []uint64 {
 	return slices.Clone(p.place)
 }
 
+// hasToAll reports whether the person has an event for everybody, or a newer one.
+func (p *person) hasToAll(number int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.toAll >= number
+}
+
 // listener writes down what a person's client hears.
 type listener struct {
 	*person
@@ -149,6 +158,9 @@ func (l *listener) Entry(stream hub.Stream, seq uint64, raw []byte) {
 	}
 	i := l.streamIndex(stream)
 	l.place[i] = seq
+	if ours && i == 0 {
+		l.toAll = max(l.toAll, number)
+	}
 	l.steps = append(l.steps, step{l.now(), uint32(seq), event, i, checker.Received})
 }
 
@@ -161,6 +173,8 @@ func (l *listener) Gap(gap client.Gap) {
 	defer l.mu.Unlock()
 	i := l.streamIndex(gap.Stream)
 	l.place[i] = gap.To
+	l.strange = append(l.strange, fmt.Sprintf("told of a gap, %s, in %s from %d to %d at %s by %s",
+		gap.Reason, gap.Stream, gap.From, gap.To, l.ledger.clock().Round(time.Millisecond), l.node))
 	l.steps = append(l.steps, step{l.now(), uint32(gap.From), uint32(gap.To), i, checker.Announced})
 }
 

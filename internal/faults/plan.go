@@ -92,14 +92,33 @@ func (k Kind) isCut() bool { return k == CutPeers || k == CutKafka || k == CutAl
 // fault is one that is to be injected.
 type fault struct {
 	kind Kind
-	// rest is how long to wait before it.
-	rest time.Duration
+	// rest is how long to wait before it, hasty whether it comes while people have
+	// no service yet after the fault before it.
+	rest  time.Duration
+	hasty bool
 	// lasts is how long its cause stays.
 	lasts time.Duration
 	// pick chooses among the nodes that it may befall.
 	pick uint64
 	// jump is by how much a clock jumps.
 	jump time.Duration
+}
+
+// faultSource gives the faults of a run, one after the other.
+type faultSource interface {
+	next() (f fault, more bool)
+}
+
+// script is faults that were decided on beforehand.
+type script struct{ faults []fault }
+
+func (s *script) next() (fault, bool) {
+	if len(s.faults) == 0 {
+		return fault{}, false
+	}
+	f := s.faults[0]
+	s.faults = s.faults[1:]
+	return f, true
 }
 
 // plan draws faults: every kind as often as every other, in random order.
@@ -113,14 +132,19 @@ func newPlan(seed uint64, kinds []Kind) *plan {
 	return &plan{random: rand.New(rand.NewPCG(seed, 1)), kinds: kinds}
 }
 
-// next draws the next fault. The same seed and kinds give the same faults.
-func (p *plan) next() fault {
+// next draws the next fault. The same seed and kinds give the same faults; there
+// is always one more, unless there are no kinds.
+func (p *plan) next() (fault, bool) {
+	if len(p.kinds) == 0 {
+		return fault{}, false
+	}
 	if len(p.deck) == 0 {
 		p.deck = slices.Clone(p.kinds)
 		p.random.Shuffle(len(p.deck), func(i, k int) { p.deck[i], p.deck[k] = p.deck[k], p.deck[i] })
 	}
 	f := fault{kind: p.deck[0], rest: p.between(300*time.Millisecond, 3*time.Second), pick: p.random.Uint64()}
 	p.deck = p.deck[1:]
+	f.hasty = p.random.IntN(4) == 0
 	least, most := f.kind.span()
 	f.lasts = p.between(least, most)
 	jumps := []time.Duration{2 * time.Second, 30 * time.Second, 10 * time.Minute, 3 * time.Hour}
@@ -128,7 +152,7 @@ func (p *plan) next() fault {
 	if p.random.IntN(2) == 0 {
 		f.jump = -f.jump
 	}
-	return f
+	return f, true
 }
 
 // span returns how short and how long a fault of the kind may be.

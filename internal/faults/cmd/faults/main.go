@@ -25,8 +25,14 @@ import (
 )
 
 type command struct {
-	Run     runCmd     `cmd:"" help:"Inject faults at random and judge whether every promise was kept."`
-	Cluster clusterCmd `cmd:"" help:"Three nodes to try by hand, until Ctrl-C."`
+	Run       runCmd       `cmd:"" help:"Inject faults at random and judge whether every promise was kept."`
+	Mutants   mutantsCmd   `cmd:"" help:"Run a sound hub and broken ones, and want the broken found out."`
+	Takeover  takeoverCmd  `cmd:"" help:"Measure how long streams pause when a node is killed, leaves and joins."`
+	Rolling   rollingCmd   `cmd:"" help:"Restart all nodes in turn under load."`
+	Broadcast broadcastCmd `cmd:"" help:"Measure one event to very many connections."`
+	Streams   streamsCmd   `cmd:"" help:"Touch very many streams and watch the nodes' memory."`
+	Cluster   clusterCmd   `cmd:"" help:"Three nodes to try by hand, until Ctrl-C."`
+	Listen    listenCmd    `cmd:"" hidden:"" help:"Connections of a broadcast."`
 
 	common
 }
