@@ -99,6 +99,26 @@ faults-hour: classic namespaces bin/faults ## The same for an hour
 faults-ci: classic namespaces bin/faults ## A minute of faults with a fixed seed, and one with a fresh one
 	bin/faults run --duration 1m --seed 1 --seed 0 --no-clock --name faults-ci $(FAULTS)
 
+.PHONY: mutants
+mutants: classic namespaces bin/faults ## Break the hub in known ways, and want the fault bench to find each out
+	bin/faults mutants
+
+.PHONY: takeover
+takeover: classic namespaces bin/faults ## How long streams pause when a node is killed, leaves and joins
+	bin/faults takeover
+
+.PHONY: rolling
+rolling: classic namespaces bin/faults ## Restart all nodes in turn under 3,000 connections and 500 events a second
+	bin/faults rolling
+
+.PHONY: broadcast
+broadcast: classic namespaces bin/faults ## One event to three nodes of 10,000 connections each
+	bin/faults broadcast
+
+.PHONY: streams
+streams: classic namespaces bin/faults ## Touch 100,000 streams in ten minutes and watch the nodes' memory
+	bin/faults streams
+
 .PHONY: bin/faults
 bin/faults:
 	go build -o bin/faults ./internal/faults/cmd/faults
