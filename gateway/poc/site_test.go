@@ -1,0 +1,152 @@
+package poc_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"bongsu/gateway"
+	"bongsu/gateway/gatewaytest"
+	"bongsu/gateway/ingest"
+	"bongsu/gateway/poc"
+)
+
+// topic is an ingress topic of one partition: what is published is decoded and
+// pushed, as ingress does.
+type topic struct {
+	core *gatewaytest.Core
+
+	mu     sync.Mutex
+	values []string
+	err    error
+}
+
+// Publish implements poc.Publisher.
+func (p *topic) Publish(_ context.Context, value []byte) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return 0, p.err
+	}
+	p.values = append(p.values, string(value))
+	offset := int64(len(p.values)) - 1
+	if e, err := ingest.Decode(ingest.Message{Topic: "t", Offset: offset, Value: value}); err == nil {
+		p.core.PublishEvent(e)
+	}
+	return offset, nil
+}
+
+// fail makes Publish fail.
+func (p *topic) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+}
+
+// published returns what was published.
+func (p *topic) published() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.values...)
+}
+
+// site is a server with the proof of concept's endpoints.
+type site struct {
+	t     *testing.T
+	url   string
+	core  *gatewaytest.Core
+	topic *topic
+}
+
+func serve(t *testing.T, o poc.Options) *site {
+	t.Helper()
+	g, core := gatewaytest.Start(t, gateway.Options{Heartbeat: time.Second})
+	topic := &topic{core: core}
+	o.Publisher = topic
+	mux := http.NewServeMux()
+	mux.Handle("/notifications", poc.Events(g, o))
+	mux.Handle("/ws", poc.Socket(g, o))
+	mux.Handle("/produce", poc.Produce(g, o))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &site{t, server.URL, core, topic}
+}
+
+// events opens a stream of an id.
+func (s *site) events(query string, header http.Header) *gatewaytest.Stream {
+	s.t.Helper()
+	return gatewaytest.GetStream(s.t, s.url+"/notifications?"+query, header)
+}
+
+// socket is a page's WebSocket.
+type socket struct {
+	t *testing.T
+	*websocket.Conn
+}
+
+func (s *site) socket(query string) socket {
+	s.t.Helper()
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.url, "http")+"/ws?"+query, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	return socket{s.t, conn}
+}
+
+// text returns the next frame.
+func (c socket) text() string {
+	c.t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	kind, message, err := c.ReadMessage()
+	if err != nil || kind != websocket.TextMessage {
+		c.t.Fatalf("%d %q: %v", kind, message, err)
+	}
+	return string(message)
+}
+
+// closed returns the code of the close frame that comes next.
+func (c socket) closed() int {
+	c.t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_, message, err := c.ReadMessage()
+	var left *websocket.CloseError
+	if !errors.As(err, &left) {
+		c.t.Fatalf("%q: %v", message, err)
+	}
+	return left.Code
+}
+
+// produce publishes and returns the answer's status, type and body.
+func (s *site) produce(query string) (status int, kind, body string) {
+	s.t.Helper()
+	answer, err := http.Get(s.url + "/produce?" + query)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer.StatusCode, answer.Header.Get("Content-Type"), string(text)
+}
+
+// publish publishes texts as person 1.
+func (s *site) publish(texts ...string) {
+	s.t.Helper()
+	for _, text := range texts {
+		if status, _, body := s.produce("access_token=1&msg=" + url.QueryEscape(text)); status != 200 {
+			s.t.Fatalf("%q: %d %s", text, status, body)
+		}
+	}
+}
