@@ -119,6 +119,14 @@ broadcast: classic namespaces bin/faults ## One event to three nodes of 10,000 c
 streams: classic namespaces bin/faults ## Touch 100,000 streams in ten minutes and watch the nodes' memory
 	bin/faults streams
 
+.PHONY: simulate
+simulate: ## 10,000 seeds of a cluster under faults in one process; SEEDS='-seed 7 -seeds 1' replays one
+	go test -count 1 -timeout 20m -v -run 'Promise|Replays' ./internal/simulate $(or $(SEEDS),-seeds 10000)
+
+.PHONY: simulate-mutants
+simulate-mutants: ## Each of the known faults, put into the rules, is found by 1,000 of these seeds
+	go test -count 1 -timeout 20m -v -run Mutant ./internal/simulate -mutant-seeds 1000
+
 .PHONY: bin/faults
 bin/faults:
 	go build -o bin/faults ./internal/faults/cmd/faults

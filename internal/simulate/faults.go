@@ -22,6 +22,9 @@ func (c *cluster) breakThings() {
 		if w.chance(0.4) {
 			lasts = w.between(2*time.Second, 12*time.Second)
 		}
+		if c.plan.long && w.chance(0.7) {
+			lasts = w.between(10*time.Second, 45*time.Second)
+		}
 		w.after(w.between(500*time.Millisecond, c.plan.load), func() {
 			if n := c.nodes[w.rng.IntN(len(c.nodes))]; n != nil && !c.mended {
 				f(c, n, lasts)

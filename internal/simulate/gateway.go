@@ -42,7 +42,7 @@ const (
 	fetchPatience = 5 * time.Second
 	giveUpAfter   = 10 * time.Second
 	believeAfter  = 30 * time.Second
-	resetAfter    = 2 * time.Second
+	resetAfter    = 10 * time.Second // longer than a claim lasts that has lost its group
 	fetchPage     = 20
 )
 
@@ -79,7 +79,6 @@ func (g *gateway) Deliver(stream hub.Stream, entries []*hub.Entry) {
 	g.node.cluster.checkEntries(g.node, entries)
 	f := g.feeds[stream]
 	if f == nil {
-		g.node.world.seen.PushesUnwanted++
 		return
 	}
 	before := f.rules.Window()
@@ -183,7 +182,7 @@ func (f *feed) followed(task catchup.Task, head hub.Head, ok bool) {
 		return
 	}
 	answer := f.rules.Follows(task, head)
-	w.tracef("%s: follows %s at %d: %s", f.gateway.node.id, f.stream, head.Seq, [...]string{"good", "overtaken", "stale"}[answer])
+	w.tracef("%s: follows %s at %d: %s", f.gateway.node.id, f.stream, head.Seq, [...]string{"good", "overtaken", "stale", "unsure"}[answer])
 	f.show()
 	switch answer {
 	case catchup.Good:
@@ -193,13 +192,17 @@ func (f *feed) followed(task catchup.Task, head hub.Head, ok bool) {
 		w.seen.FollowsOvertaken++
 		f.stale = never
 		f.again()
+	case catchup.Unsure:
+		w.seen.FollowsUnsure++
+		f.stale = never
+		f.again()
 	case catchup.Stale:
 		w.seen.FollowsStale++
 		if f.stale == never {
 			f.stale = w.now
 		}
 		if w.now-f.stale > believeAfter {
-			w.seen.Restarts++
+			w.violate("%s: believes that %s has begun another life at %d", f.gateway.node.id, f.stream, head.Seq)
 			f.rules.Restart(head)
 			f.show()
 			for _, s := range f.subs {
@@ -283,8 +286,9 @@ func (g *gateway) sweep() {
 		if len(f.subs) == 0 && f.waiting == 0 && !f.tending && w.now-f.quiet > g.node.cluster.plan.linger {
 			w.seen.FeedsDropped++
 			delete(g.feeds, stream)
-			g.node.host.unfollow(stream, g)
-			g.node.links.unfollow(stream)
+			if !g.node.links.drop(stream) {
+				g.node.host.unfollow(stream, g)
+			}
 		}
 	}
 	for _, s := range slices.Clone(g.sessions) {

@@ -234,7 +234,9 @@ func (h *host) follow(stream hub.Stream, f hub.Follower, reply func(hub.Head, bo
 		if !slices.Contains(a.followers, f) {
 			a.followers = append(a.followers, f)
 		}
-		reply(a.state.Head(), true)
+		head := a.state.Head()
+		head.Unsure = !a.ledger.Claimed()
+		reply(head, true)
 	})
 }
 

@@ -88,6 +88,9 @@ func (c *consumer) join() {
 		if c.group.journal.away {
 			return
 		}
+		if id == "" { // what an earlier life of this node has left there
+			c.group.evict(c.node)
+		}
 		c.group.join(id, c.node, func(generation int32, id string, shards []int32) {
 			if !c.network.connected(c.process.node, placeKafka) {
 				return

@@ -3,7 +3,6 @@ package simulate
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -157,24 +156,40 @@ func (n *node) tell(id string) {
 	if other == nil {
 		return
 	}
-	by, size, least := n.id, len(n.peers)+1, n.least()
+	by := n.id
+	members, lowest := n.side(id)
 	n.cluster.network.send(n.process, other.process, "dropped", func() {
-		if other.id != id {
-			return
-		}
-		// Both sides may see a third node, and be of one size with one least id.
-		mutual := other.dropped[by]
-		mine := cmp.Or(cmp.Compare(len(other.peers)+1, size), strings.Compare(least, other.least()), strings.Compare(by, id))
-		if !mutual || mine < 0 {
-			n.world.tracef("%s: was dropped by %s (mutual %v)", id, by, mutual)
-			other.reborn()
+		if other.id == id {
+			other.told(by, members, lowest)
 		}
 	})
 }
 
-func (n *node) least() string {
-	ids := append(sortedKeys(n.peers), n.id)
-	return slices.Min(ids)
+// told decides what follows from another node's word that it dropped this one.
+func (n *node) told(by string, members int, lowest string) {
+	mine, least := n.side(by)
+	yields := members >= mine
+	if n.dropped[by] {
+		// Both may see the same third nodes: then their own ids decide.
+		yields = cmp.Or(cmp.Compare(members, mine), strings.Compare(least, lowest), strings.Compare(n.id, by)) > 0
+	}
+	n.world.tracef("%s: was dropped by %s (yields %v)", n.id, by, yields)
+	if yields {
+		n.reborn()
+	} else {
+		n.drop(by)
+	}
+}
+
+// side returns how many members this node sees, without one, and their lowest id.
+func (n *node) side(without string) (members int, lowest string) {
+	members, lowest = 1, n.id
+	for id := range n.peers {
+		if id != without {
+			members, lowest = members+1, min(lowest, id)
+		}
+	}
+	return members, lowest
 }
 
 // reborn ends this incarnation and begins another.
@@ -216,6 +231,11 @@ func (n *node) drop(id string) {
 	}
 	base := p.says.Name
 	n.after(time.Duration(rank)*300*time.Millisecond, "evict", func() {
+		for _, other := range n.peers {
+			if other.says.Name == base {
+				return // it is back, and saw to its predecessor itself
+			}
+		}
 		n.consumer.kafka("evicted", func() any {
 			if n.cluster.journal.away {
 				return nil
@@ -239,7 +259,7 @@ func (n *node) see() {
 	old := n.view
 	n.view = v
 	if old != nil {
-		n.links.viewChanged(old, v)
+		n.links.viewChanged(v)
 	}
 	n.cluster.checkOverlap()
 }
@@ -306,6 +326,7 @@ func (n *node) follow(stream hub.Stream, patience time.Duration, done func(hub.H
 			ok(found)
 		}
 		if owner == n.id {
+			n.links.drop(stream)
 			n.host.follow(stream, n.gateway, got)
 			return
 		}

@@ -24,6 +24,7 @@ type plan struct {
 	repeats, unheard       float64 // chances of a repeated id, and of a lost acknowledgement
 
 	faults  int
+	long    bool               // faults may last longer than anybody waits
 	strikes map[string]float64 // chances of a blow right after steps of these names
 }
 
@@ -40,13 +41,16 @@ func newPlan(w *world, n *network, t *timeline) *plan {
 		records: 30 + w.rng.IntN(130), load: w.between(5*time.Second, 15*time.Second),
 		unflushed: pick(8, 40, 1000), catchUp: uint64(pick(5, 30, 1000, 1000)),
 		limits: link.Limits{
-			Batch: pick(400, 2000), Credit: pick(500, 4000, 64000), Queue: pick(1500, 64000, 64000), Silence: 5 * time.Second,
+			Batch: pick(400, 2000), Credit: pick(500, 4000, 64000), Flight: pick(5, 8, 64), Queue: pick(1500, 64000, 64000), Silence: 5 * time.Second,
 		},
 		sweep: w.between(300*time.Millisecond, 3*time.Second), linger: w.between(0, 3*time.Second),
 		windowAge: w.between(0, 5*time.Second), faults: w.rng.IntN(7), strikes: map[string]float64{},
 	}
 	for i := range 2 + w.rng.IntN(4) {
 		p.streams = append(p.streams, hub.Stream([]string{"all", "mall:1", "admin:7", "mall:2", "partner:3"}[i]))
+	}
+	if p.long = w.chance(0.03); p.long {
+		p.load, p.faults = w.between(40*time.Second, 70*time.Second), 2+w.rng.IntN(6)
 	}
 	if w.chance(0.05) {
 		p.history = hub.DuplicateWindow - 20 + w.rng.IntN(200)

@@ -211,7 +211,7 @@ func (s *session) judgeAhead() {
 		head := b.feed.shown.Head()
 		switch {
 		case b.cursor <= head:
-		case !b.feed.rules.Followed():
+		case !b.feed.rules.Sure():
 			s.ahead = true
 		default:
 			b.cursor = head
