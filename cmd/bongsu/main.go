@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // small images know no time zones
 
 	"github.com/alecthomas/kong"
 

@@ -67,7 +67,7 @@ func TestStartingRidesOutWhatIsTemporaryAndNothingElse(t *testing.T) {
 
 func TestSettingsThatCannotWorkSayWhatToChange(t *testing.T) {
 	good := Config{
-		HTTPAddr: "127.0.0.1:0", KafkaEmbeddedAddr: "127.0.0.1:0", ClusterConfig: ClusterConfig{ClusterRemoteAddr: "127.0.0.1:0"},
+		HTTPAddr: "127.0.0.1:0", KafkaEmbeddedAddr: "127.0.0.1:0", ClusterConfig: ClusterConfig{ClusterRemoteAddr: "127.0.0.1:0"}, CompatConfig: CompatConfig{TimeZone: "Asia/Seoul"},
 		KafkaIngressTopics: []string{"t"}, KafkaShards: 64, Dev: true, SessionsPerPerson: 1,
 	}
 	if err := good.check(); err != nil {

@@ -17,6 +17,7 @@ func clustered() Config {
 		KafkaIngressTopics: []string{"t"}, KafkaShards: 64, SessionsPerPerson: 1,
 		KafkaBrokers: []string{"kafka:9092"}, ClickHouseDSN: "clickhouse://clickhouse:9000/bongsu",
 		HTTPAdvertise: "https://node-1.example.com",
+		CompatConfig:  CompatConfig{TimeZone: "Asia/Seoul"},
 		ClusterConfig: ClusterConfig{
 			ClusterBind: "10.0.0.1:7946", ClusterRemoteAddr: "10.0.0.1:7947",
 			ClusterJoin: []string{"bongsu.default.svc"}, ClusterSecret: strings.Repeat("ab", secretLen),

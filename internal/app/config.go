@@ -41,6 +41,7 @@ type Config struct {
 	NodeName       string   `name:"node-name" env:"BONGSU_NODE_NAME" help:"This node's name; the host name if empty."`
 
 	ClusterConfig `embed:""`
+	CompatConfig  `embed:""`
 
 	DrainWindow       time.Duration `name:"drain-window" env:"BONGSU_DRAIN_WINDOW" default:"5s" help:"Over how long clients are told to reconnect when the node stops."`
 	SessionsPerPerson int           `name:"sessions-per-person" env:"BONGSU_SESSIONS_PER_PERSON" default:"32" help:"Open sessions that one person may have on this node."`
@@ -96,6 +97,9 @@ func (c *Config) checkAddrs() error {
 	}
 	if c.Dev && !isLoopback(c.HTTPAddr) {
 		return hub.Invalidf("BONGSU_DEV lets anybody in, so BONGSU_HTTP_ADDR must be a loopback address such as 127.0.0.1:8080, not %q", c.HTTPAddr)
+	}
+	if err := c.CompatConfig.check(); err != nil {
+		return err
 	}
 	return c.checkCluster()
 }

@@ -11,7 +11,7 @@ import (
 func TestIngressTopicsThatCannotBeAreRefusedAtTheStart(t *testing.T) {
 	config := func(topics ...string) *Config {
 		return &Config{
-			HTTPAddr: "127.0.0.1:0", KafkaEmbeddedAddr: "127.0.0.1:0", ClusterConfig: ClusterConfig{ClusterRemoteAddr: "127.0.0.1:0"},
+			HTTPAddr: "127.0.0.1:0", KafkaEmbeddedAddr: "127.0.0.1:0", ClusterConfig: ClusterConfig{ClusterRemoteAddr: "127.0.0.1:0"}, CompatConfig: CompatConfig{TimeZone: "Asia/Seoul"},
 			AuthJWTSecret: strings.Repeat("s", 32), KafkaShards: 1, SessionsPerPerson: 1, KafkaIngressTopics: topics,
 		}
 	}
