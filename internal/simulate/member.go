@@ -30,7 +30,6 @@ type membership struct {
 	heard      time.Duration
 	claims     []*claim
 	open       int // claims that have not been released
-	gone       bool
 }
 
 type claim struct {

@@ -46,9 +46,7 @@ func newPlan(w *world, n *network, t *timeline) *plan {
 		sweep: w.between(300*time.Millisecond, 3*time.Second), linger: w.between(0, 3*time.Second),
 		windowAge: w.between(0, 5*time.Second), faults: w.rng.IntN(7), strikes: map[string]float64{},
 	}
-	for i := range 2 + w.rng.IntN(4) {
-		p.streams = append(p.streams, hub.Stream([]string{"all", "mall:1", "admin:7", "mall:2", "partner:3"}[i]))
-	}
+	p.streams = []hub.Stream{"all", "mall:1", "admin:7", "mall:2", "partner:3"}[:2+w.rng.IntN(4)]
 	if p.long = w.chance(0.03); p.long {
 		p.load, p.faults = w.between(40*time.Second, 70*time.Second), 2+w.rng.IntN(6)
 	}

@@ -16,7 +16,7 @@ import (
 
 var (
 	firstSeed   = flag.Uint64("seed", 1, "the first seed; with -seeds 1 its trace is printed")
-	seedCount   = flag.Int("seeds", 200, "how many seeds")
+	seedCount   = flag.Int("seeds", 150, "how many seeds")
 	mutantSeeds = flag.Int("mutant-seeds", 0, "how many seeds of each mutant; 0: until it is found")
 )
 

@@ -65,7 +65,7 @@ func (w *world) between(least, most time.Duration) time.Duration {
 // tracef writes a line of the trace.
 func (w *world) tracef(format string, args ...any) {
 	if w.trace != nil {
-		fmt.Fprintf(w.trace, "%12.6f  %s\n", w.now.Seconds(), fmt.Sprintf(format, args...))
+		_, _ = fmt.Fprintf(w.trace, "%12.6f  %s\n", w.now.Seconds(), fmt.Sprintf(format, args...))
 	}
 }
 
