@@ -104,6 +104,13 @@ func (s *Session) IsOpen() bool {
 	return s.open
 }
 
+// Closing returns why the session ends or has ended, 0 while it does neither.
+func (s *Session) Closing() Close {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
 // Heard notes that the client is alive.
 func (s *Session) Heard() { s.heard.Store(time.Now().UnixMilli()) }
 

@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -81,8 +82,33 @@ func (b *Body) Append(dst []byte, admin string) []byte {
 	return append(dst, b.after...)
 }
 
-// Size returns about how many bytes of memory the body holds.
-func (b *Body) Size() int { return len(b.before) + len(b.after) + 64 }
+// Pack returns the body as one piece of memory that sessions can share.
+func (b *Body) Pack() Packed {
+	dst := make([]byte, 0, 1+len(b.Mall)+4+len(b.before)+len(b.after))
+	dst = append(dst, byte(len(b.Mall))) // a stream's key has at most 128 bytes
+	dst = append(dst, b.Mall...)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b.before)))
+	dst = append(dst, b.before...)
+	return append(dst, b.after...)
+}
+
+// Packed is a body as Pack returned it; the zero value is that of an entry that
+// has none.
+type Packed []byte
+
+// Mall returns Body.Mall. It is only read.
+func (p Packed) Mall() []byte { return p[1 : 1+int(p[0])] }
+
+// Parts returns what stands before and after the value of userSeq, which
+// AppendUser appends. They are only read.
+func (p Packed) Parts() (before, after []byte) {
+	rest := p[1+int(p[0]):]
+	cut := 4 + binary.BigEndian.Uint32(rest)
+	return rest[4:cut], rest[cut:]
+}
+
+// AppendUser appends the value of userSeq.
+func AppendUser(dst []byte, admin string) []byte { return appendID(dst, admin) }
 
 // notificationSeq is the number of an id such as n123456789, else the entry's seq.
 func notificationSeq(e *hub.Entry) uint64 {

@@ -68,6 +68,18 @@ func TestAnAdminThatIsNoNumberIsText(t *testing.T) {
 	}
 }
 
+func TestAPackedBodyIsTheSame(t *testing.T) {
+	for _, stream := range []hub.Stream{"all", "mall:500"} {
+		body, _ := legacy.Of(entry(t, stream, `{"type":"NOTICE","targets":["all"],"body":"새로운"}`), seoul)
+		packed := body.Pack()
+		before, after := packed.Parts()
+		got := string(before) + string(legacy.AppendUser(nil, "1001")) + string(after)
+		if want := string(body.Append(nil, "1001")); got != want || string(packed.Mall()) != body.Mall {
+			t.Errorf("%s: mall %q\n got %s\nwant %s", stream, packed.Mall(), got, want)
+		}
+	}
+}
+
 func TestAPartnersEntryHasNoBody(t *testing.T) {
 	if _, ok := legacy.Of(entry(t, "partner:1", `{"type":"NOTICE","targets":["partner:1"],"body":"b"}`), seoul); ok {
 		t.Error("the older servers knew no partners")

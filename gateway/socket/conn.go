@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
@@ -22,10 +21,8 @@ type Conn struct {
 	session *gateway.Session
 
 	// The reader's own.
-	receive     func(message []byte) gateway.Close
-	rate, burst int
-	tokens      float32 // messages that may come now
-	refilled    time.Time
+	receive func(message []byte) gateway.Close
+	rate    Bucket
 }
 
 // Subprotocol returns the one that was chosen, "" for none.
@@ -57,7 +54,7 @@ func (c *Conn) Read(receive func(message []byte) gateway.Close) {
 var errTooFast = errors.New("the client sends too fast")
 
 func (c *Conn) onPing(data string) error {
-	if !c.allow() {
+	if !c.rate.Allow() {
 		return errTooFast
 	}
 	c.session.Heard()
@@ -66,23 +63,11 @@ func (c *Conn) onPing(data string) error {
 }
 
 func (c *Conn) onPong(string) error {
-	if !c.allow() {
+	if !c.rate.Allow() {
 		return errTooFast
 	}
 	c.session.Heard()
 	return nil
-}
-
-// allow takes one of the client's message tokens, if there is one.
-func (c *Conn) allow() bool {
-	now := time.Now()
-	c.tokens = min(float32(c.burst), c.tokens+float32(now.Sub(c.refilled).Seconds())*float32(c.rate))
-	c.refilled = now
-	if c.tokens < 1 {
-		return false
-	}
-	c.tokens--
-	return true
 }
 
 // received takes one message, or what came instead of one, and reports whether
@@ -94,7 +79,7 @@ func (c *Conn) received(kind int, r io.Reader, err error) bool {
 		return c.failed(err)
 	case kind != websocket.TextMessage:
 		return c.expel(gateway.CloseUnsupported)
-	case !c.allow():
+	case !c.rate.Allow():
 		return c.expel(gateway.CloseTooFast)
 	}
 	if message, err = readAll(r); err != nil {

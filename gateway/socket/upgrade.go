@@ -67,11 +67,7 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 		return nil, err
 	}
 	socket.SetReadLimit(u.options.MaxMessage)
-	c := &Conn{
-		socket: socket, wire: hijacker.wire,
-		rate: u.options.Rate, burst: u.options.Burst,
-		tokens: float32(u.options.Burst), refilled: time.Now(),
-	}
+	c := &Conn{socket: socket, wire: hijacker.wire, rate: NewBucket(u.options.Rate, u.options.Burst)}
 	c.wire.upgraded = true
 	socket.SetPingHandler(c.onPing)
 	socket.SetPongHandler(c.onPong)

@@ -1,0 +1,101 @@
+package stomp
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bongsu/gateway"
+	"bongsu/internal/hub"
+)
+
+// Places remembers how far the STOMP sessions of persons have come, so that the
+// next one of a person can go on there. Its methods but Resume do not block; all
+// are safe for use by several goroutines at once. The places package has one that
+// all nodes of a cluster share.
+type Places interface {
+	// Open notes that a session of the person has begun.
+	Open(admin string, session Place)
+	// End notes that it has ended, where the cursor says.
+	End(admin string, session Place, cursor hub.Cursor)
+	// Resume returns from where a new session of the person has to go on: for each
+	// stream the lowest place of the sessions that have ended shortly before. It
+	// reports false when there are none. It may block until ctx ends.
+	Resume(ctx context.Context, admin string) (hub.Cursor, bool)
+}
+
+// Place tells where an open session stands. Its methods may be called by any
+// goroutine at any time, and do not block.
+type Place interface {
+	// AppendCursor appends how far the session has come, in a cursor's text form.
+	gateway.CursorText
+	// Moves grows with each change of the place.
+	Moves() uint64
+}
+
+// nowhere is a Places that remembers nothing.
+type nowhere struct{}
+
+func (nowhere) Open(string, Place)                                {}
+func (nowhere) End(string, Place, hub.Cursor)                     {}
+func (nowhere) Resume(context.Context, string) (hub.Cursor, bool) { return nil, false }
+
+// seen is how far a session has been given a stream.
+type seen struct {
+	stream hub.Stream
+	seq    uint64
+}
+
+// track is a cursor in little memory, in the order of its streams.
+type track []seen
+
+// trackOf returns a cursor as a track.
+func trackOf(cursor hub.Cursor) track {
+	t := make(track, 0, len(cursor))
+	for stream, seq := range cursor {
+		t = append(t, seen{stream, seq})
+	}
+	slices.SortFunc(t, func(a, b seen) int { return strings.Compare(string(a.stream), string(b.stream)) })
+	return t
+}
+
+// cursor returns the track as a cursor.
+func (t track) cursor() hub.Cursor {
+	cursor := make(hub.Cursor, len(t))
+	for _, one := range t {
+		cursor[one.stream] = one.seq
+	}
+	return cursor
+}
+
+// at returns the place in a stream, nil if the track does not name it.
+func (t track) at(stream hub.Stream) *uint64 {
+	i, found := slices.BinarySearchFunc(t, stream, func(one seen, stream hub.Stream) int {
+		return strings.Compare(string(one.stream), string(stream))
+	})
+	if !found {
+		return nil
+	}
+	return &t[i].seq
+}
+
+// seq returns the place in a stream, 0 if the track does not name it.
+func (t track) seq(stream hub.Stream) uint64 {
+	if place := t.at(stream); place != nil {
+		return *place
+	}
+	return 0
+}
+
+func (t track) append(dst []byte) []byte {
+	for i, one := range t {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, one.stream...)
+		dst = append(dst, '=')
+		dst = strconv.AppendUint(dst, one.seq, 10)
+	}
+	return dst
+}

@@ -1,0 +1,105 @@
+package stomp_test
+
+import (
+	"testing"
+
+	"bongsu/gateway"
+	"bongsu/gateway/stomp"
+	"bongsu/internal/hub"
+)
+
+func TestSubscriptionsBeginBehindTheCursor(t *testing.T) {
+	s := serve(t, gateway.Options{}, stomp.Options{})
+	s.core.Publish(hub.All, 4)
+	s.core.Publish("mall:500", 3)
+	s.publish(t, `{"type":"NOTICE","targets":["admin:7"],"body":"b","data":{"complexSeq":500}}`)
+	s.publish(t, `{"type":"NOTICE","targets":["admin:7"],"body":"b"}`)
+	c := s.connect(t, "7 mall:500", "cursor:all=2,mall:500=1,admin:7=0")
+	c.say("SUBSCRIBE", "id:u", user, "receipt:1")
+	c.hear("RECEIPT")
+	heard := map[string]bool{}
+	for range 3 {
+		f := c.hear("MESSAGE")
+		heard[f.Header.Get("message-id")] = true
+	}
+	if !heard["all-3"] || !heard["all-4"] || !heard["admin.7-2"] {
+		t.Fatalf("heard %v", heard)
+	}
+	c.say("SUBSCRIBE", "id:m", mall)
+	clear(heard)
+	for range 3 {
+		f := c.hear("MESSAGE")
+		if f.Header.Get("subscription") != "m" {
+			t.Errorf("to %s again", f.Header.Get("subscription"))
+		}
+		heard[f.Header.Get("message-id")] = true
+	}
+	if !heard["mall.500-2"] || !heard["mall.500-3"] || !heard["admin.7-1"] {
+		t.Fatalf("heard %v", heard)
+	}
+	// A second subscription to a destination begins now.
+	c.say("SUBSCRIBE", "id:n", mall, "receipt:2")
+	c.hear("RECEIPT")
+	s.core.Publish("mall:500", 1)
+	c.hears("m mall:500 4", "n mall:500 4")
+}
+
+func TestWithoutACursorThePersonsLastPlaceCounts(t *testing.T) {
+	places := &memory{}
+	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
+	c := s.connect(t, "7 mall:500")
+	c.say("SUBSCRIBE", "id:u", user, "receipt:1")
+	c.hear("RECEIPT")
+	s.core.Publish(hub.All, 2)
+	c.hears("u all 1", "u all 2")
+	_ = c.Close()
+	places.end(t, 1)
+	s.core.Publish(hub.All, 1)
+	s.core.Publish("mall:500", 1)
+
+	c = s.connect(t, "7 mall:500")
+	c.say("SUBSCRIBE", "id:u", user)
+	c.hears("u all 3")
+	c.say("SUBSCRIBE", "id:m", mall)
+	c.hears("m mall:500 1")
+	c.say("DISCONNECT")
+	places.end(t, 2)
+	if got := places.places[1].String(); got != "admin:7=0,all=3,mall:500=1" {
+		t.Errorf("ended at %s", got)
+	}
+	if len(places.open) != 0 {
+		t.Errorf("%d sessions are open", len(places.open))
+	}
+}
+
+func TestAPlaceTooFarBackIsNotGoneBackTo(t *testing.T) {
+	s := serve(t, gateway.Options{CatchUp: 2}, stomp.Options{})
+	s.core.Publish(hub.All, 9)
+	c := s.connect(t, "7", "cursor:all=1,admin:7=0")
+	c.say("SUBSCRIBE", "id:u", user, "receipt:1")
+	c.hear("RECEIPT")
+	s.core.Publish(hub.All, 1)
+	c.hears("u all 10")
+}
+
+func TestAPlaceIsKeptWhenTheSessionCannotOpen(t *testing.T) {
+	places := &memory{ended: hub.Cursor{hub.All: 1}}
+	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
+	refuse := true
+	s.core.RefusePerson = func() error {
+		if refuse {
+			return hub.Unavailablef("away")
+		}
+		return nil
+	}
+	s.core.Publish(hub.All, 2)
+	c := s.dial(t)
+	c.say("CONNECT", "Authorization:7")
+	if _, code := c.expelled(); code != gateway.CloseRestarting.Code() {
+		t.Fatalf("closed with %d", code)
+	}
+	refuse = false
+	c = s.connect(t, "7")
+	c.say("SUBSCRIBE", "id:u", user)
+	c.hears("u all 2")
+}

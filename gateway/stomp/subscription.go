@@ -1,0 +1,118 @@
+package stomp
+
+import (
+	"strconv"
+	"strings"
+
+	"bongsu/gateway/legacy"
+	"bongsu/internal/hub"
+)
+
+// MaxSubscriptions is how many subscriptions a session may have at once.
+const MaxSubscriptions = 64
+
+// maxName is how long an id of a subscription may be.
+const maxName = 256
+
+// subscription is what one SUBSCRIBE asked for.
+type subscription struct {
+	id          string // "" in 1.0 where the client gave none
+	destination string
+	mall        string // "" for the destination that is the person's alone
+	head        string // what its MESSAGEs begin with
+	acks        bool   // MESSAGEs say what the client may acknowledge
+
+	// The subscription gets what comes after these places: in the person's own
+	// stream, and in the other one that the destination takes from.
+	own, other uint64
+}
+
+// parseDestination returns the mall that the destination is for, "" for the
+// destination of the person alone. The error wraps hub.ErrForbidden where the
+// person may not read it, and where there is no such destination.
+func parseDestination(p *hub.Principal, destination string) (mall string, err error) {
+	const user, complexes, of = "/topic/notification/user/", "/topic/notification/complex/", "/user/"
+	admin, found := strings.CutPrefix(destination, user)
+	if !found {
+		rest, some := strings.CutPrefix(destination, complexes)
+		mall, admin, found = strings.Cut(rest, of)
+		if !some || !found || mall == "" {
+			return "", hub.Forbiddenf("there is no such destination")
+		}
+		if !p.CanRead(hub.MallStream(mall)) {
+			return "", hub.Forbiddenf("the destination's mall is not yours")
+		}
+	}
+	if admin != p.Admin {
+		return "", hub.Forbiddenf("the destination is another person's")
+	}
+	return mall, nil
+}
+
+// streams returns the two streams that the subscription takes from.
+func (s *subscription) streams(admin string) (own, other hub.Stream) {
+	if s.mall == "" {
+		return hub.AdminStream(admin), hub.All
+	}
+	return hub.AdminStream(admin), hub.MallStream(s.mall)
+}
+
+// takes reports whether the subscription gets the entry, and notes that it has.
+func (s *subscription) takes(e *hub.Entry, mall []byte) bool {
+	if s.mall != string(mall) {
+		return false
+	}
+	last := &s.other
+	if e.Stream.Kind() == hub.KindAdmin {
+		last = &s.own
+	}
+	if e.Seq <= *last {
+		return false
+	}
+	*last = e.Seq
+	return true
+}
+
+// begin makes what the subscription's MESSAGEs begin with.
+func (s *subscription) begin(v version) {
+	head := []byte("MESSAGE\n")
+	if s.id != "" {
+		head = v.appendHeader(head, "subscription", s.id)
+	}
+	head = v.appendHeader(head, "destination", s.destination)
+	s.head = string(append(head, "content-type:application/json\n"...))
+}
+
+// appendMessage appends a MESSAGE frame with an entry. user is the body's userSeq.
+func (s *subscription) appendMessage(dst []byte, v version, e *hub.Entry, body legacy.Packed, user string) []byte {
+	before, after := body.Parts()
+	dst = append(dst, s.head...)
+	dst = appendMessageID(append(dst, "message-id:"...), e)
+	if s.acks {
+		dst = appendMessageID(append(dst, "\nack:"...), e)
+	}
+	dst = append(dst, "\ncontent-length:"...)
+	dst = strconv.AppendInt(dst, int64(len(before)+len(user)+len(after)), 10)
+	dst = append(dst, '\n')
+	dst = v.appendHeader(dst, "bongsu-stream", string(e.Stream))
+	dst = append(dst, "bongsu-seq:"...)
+	dst = strconv.AppendUint(dst, e.Seq, 10)
+	dst = append(dst, "\n\n"...)
+	dst = append(dst, before...)
+	dst = append(dst, user...)
+	dst = append(dst, after...)
+	return append(dst, 0)
+}
+
+// appendMessageID appends a name of the entry that needs no escaping: "mall.1001-43".
+func appendMessageID(dst []byte, e *hub.Entry) []byte {
+	if kind, key, found := strings.Cut(string(e.Stream), ":"); found {
+		dst = append(dst, kind...)
+		dst = append(dst, '.')
+		dst = append(dst, key...)
+	} else {
+		dst = append(dst, e.Stream...)
+	}
+	dst = append(dst, '-')
+	return strconv.AppendUint(dst, e.Seq, 10)
+}
