@@ -30,6 +30,9 @@ const (
 	// waitingBatches is how many batches of a partition wait for its reader. Then
 	// it is fetched no more until one is taken.
 	waitingBatches = 2
+	// electing is how long it is until the leaders of partitions are asked for
+	// that have lost theirs.
+	electing = 50 * time.Millisecond
 	// nowhere is the leader of a source whose leader has to be found.
 	nowhere = -1
 )
@@ -91,6 +94,7 @@ func (f *fetcher) run(ctx context.Context) {
 			select {
 			case <-ctx.Done():
 			case <-f.homeless:
+				sleep(ctx, electing) // an old leader's answer comes before the new one is known
 			}
 		} else {
 			pause.Wait(ctx)
