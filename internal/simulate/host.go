@@ -117,7 +117,7 @@ func (h *host) release(s *shard, done func()) {
 		if ledger.Unfinished() > 0 {
 			h.process.world.seen.ReleasesCutShort++
 		}
-		h.commitNow(func() {
+		h.commitNow(deadline, func() {
 			ledger.Release()
 			done()
 		})
@@ -125,11 +125,15 @@ func (h *host) release(s *shard, done func()) {
 	poll()
 }
 
-// commitNow commits what may be. done is called when the coordinator has
-// answered, or could not.
-func (h *host) commitNow(done func()) {
+// commitNow commits what may be, waiting for its turn until a moment. done is
+// called when the coordinator has answered, or could not.
+func (h *host) commitNow(until time.Duration, done func()) {
 	if h.committing {
-		h.process.after(5*time.Millisecond, "await commit", func() { h.commitNow(done) })
+		if h.process.world.now >= until {
+			done()
+			return
+		}
+		h.process.after(5*time.Millisecond, "await commit", func() { h.commitNow(until, done) })
 		return
 	}
 	var next []shardOffset

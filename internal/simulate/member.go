@@ -135,7 +135,7 @@ func (c *consumer) claim(cl *claim) {
 			}
 			return c.group.journal.end(shard)
 		}, func(end any) {
-			if cl.session.ended {
+			if cl.session.ended || cl.owned {
 				return
 			}
 			c.process.world.tracef("%s: owns shard %d from %d, end %d", c.process.name, shard, from, end)

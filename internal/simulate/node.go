@@ -84,7 +84,7 @@ func (c *cluster) start(place int) {
 	n.consumer.join()
 	p.every(announceEvery, "announce", n.announce)
 	p.every(dropAfter/10, "look", n.look)
-	p.every(200*time.Millisecond, "commit", func() { n.host.commitNow(func() {}) })
+	p.every(200*time.Millisecond, "commit", func() { n.host.commitNow(c.world.now, func() {}) })
 	p.every(c.plan.sweep, "sweep", n.host.sweep)
 	p.every(time.Second, "gateway sweep", n.gateway.sweep)
 	p.every(100*time.Millisecond, "links", n.links.tick)
