@@ -1,0 +1,25 @@
+// Package sockjs carries STOMP for pages whose sockjs-client cannot use, or does
+// not want, a plain WebSocket. Below the path of the plain one it serves:
+//
+//	/info                                   what there is
+//	/<server>/<session>/websocket           SockJS's framing over WebSocket
+//	/<server>/<session>/xhr_streaming       one long answer after the other
+//	/<server>/<session>/eventsource         the same as server-sent events
+//	/<server>/<session>/xhr                 long polling
+//	/<server>/<session>/xhr_send            what the client says over the last three
+//	/websocket                              no framing: plain WebSocket
+//	/iframe….html                           for pages of other origins in old browsers
+//
+// The framing is our own. The libraries that exist push: a session's messages go
+// into a queue without a limit, each answer costs several goroutines, what clients
+// send is not bounded, and not all characters are escaped that browsers mangle. Here
+// a session is a net.Conn whose other end is whichever answer is open: the gateway
+// writes to it as to a socket, a full one blocks, and the gateway's rules for slow
+// clients and for leaving apply. A session costs no goroutine besides its answer's.
+//
+// A session lives on one node. A balancer in front of several must send all requests
+// below /<server>/<session> to the same node, by that part of the path. At another
+// node xhr_send answers 404, and the other requests begin a new session, whose open
+// frame the client does not expect: either makes it start over, and the STOMP
+// session it then opens goes on where the last one was.
+package sockjs

@@ -1,0 +1,215 @@
+package sockjs
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// pipeBytes is how much waits in a pipe before writing to it blocks. One write
+// more than that may be in it.
+const pipeBytes = 64 << 10
+
+// frameBytes is about how long a frame may be that has several messages.
+const frameBytes = 32 << 10
+
+// pipe is the connection that the gateway writes a session to, in lines. What is
+// written waits until an answer takes it. Writing blocks while too much waits, and
+// Close keeps what waits. Nothing can be read from it.
+type pipe struct {
+	ready chan struct{} // has a token when there is something to take, or no more will be
+
+	mu       sync.Mutex
+	waiting  []byte // whole lines
+	room     sync.Cond
+	deadline time.Time
+	timer    *time.Timer // wakes a writer at the deadline
+	taken    bool        // an answer takes from it
+	ended    bool        // nothing more will be written: a close frame has been, or it is closed
+	closed   bool
+	over     bool   // onEnd has been called
+	onEnd    func() // called once, by a goroutine of its own, when the client has or will have no more
+}
+
+func newPipe(onEnd func()) *pipe {
+	p := &pipe{ready: make(chan struct{}, 1), waiting: []byte("o\n"), onEnd: onEnd}
+	p.room.L = &p.mu
+	return p
+}
+
+// Write implements net.Conn. It takes all of b, whole lines, or nothing.
+func (p *pipe) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.waiting) >= pipeBytes && !p.closed {
+		if !p.deadline.IsZero() && !time.Now().Before(p.deadline) {
+			return 0, os.ErrDeadlineExceeded
+		}
+		p.room.Wait()
+	}
+	if p.closed {
+		return 0, net.ErrClosed
+	}
+	p.waiting = append(p.waiting, b...)
+	p.signal()
+	last := p.waiting[bytes.LastIndexByte(p.waiting[:len(p.waiting)-1], '\n')+1:]
+	p.ended = p.ended || last[0] == 'c'
+	return len(b), nil
+}
+
+// end lets the session know that this was all. p.mu is held.
+func (p *pipe) end() {
+	p.ended = true
+	if !p.over {
+		p.over = true
+		go p.onEnd()
+	}
+}
+
+// signal wakes the answer. p.mu is held.
+func (p *pipe) signal() {
+	select {
+	case p.ready <- struct{}{}:
+	default:
+	}
+}
+
+// Close implements net.Conn. What waits can still be taken.
+func (p *pipe) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.end()
+	p.room.Broadcast()
+	p.signal()
+	return nil
+}
+
+// SetWriteDeadline implements net.Conn.
+func (p *pipe) SetWriteDeadline(t time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deadline = t
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+	if !t.IsZero() {
+		p.timer = time.AfterFunc(time.Until(t), p.wake)
+	}
+	return nil
+}
+
+// wake lets a blocked writer look at its deadline.
+func (p *pipe) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.room.Broadcast()
+}
+
+// SetDeadline implements net.Conn.
+func (p *pipe) SetDeadline(t time.Time) error { return p.SetWriteDeadline(t) }
+
+// SetReadDeadline implements net.Conn. There is nothing to read: it is how long
+// the client has to take the farewell.
+func (p *pipe) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() {
+		time.AfterFunc(time.Until(t), func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.end()
+		})
+	}
+	return nil
+}
+
+// Read implements net.Conn. There is nothing to read.
+func (p *pipe) Read([]byte) (int, error) { return 0, net.ErrClosed }
+
+// LocalAddr implements net.Conn.
+func (p *pipe) LocalAddr() net.Addr { return pipeAddr{} }
+
+// RemoteAddr implements net.Conn.
+func (p *pipe) RemoteAddr() net.Addr { return pipeAddr{} }
+
+// pipeAddr is the address of a pipe, which has none.
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "sockjs" }
+func (pipeAddr) String() string  { return "sockjs" }
+
+// attach gives the pipe to an answer. It reports false while another has it.
+func (p *pipe) attach() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken {
+		return false
+	}
+	p.taken = true
+	if len(p.waiting) > 0 || p.ended {
+		p.signal()
+	}
+	return true
+}
+
+// detach takes the pipe from the answer.
+func (p *pipe) detach() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken = false
+}
+
+// holds reports whether there is something that no answer has taken.
+func (p *pipe) holds() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting) > 0
+}
+
+// take removes what waits, or its beginning, and returns it as one frame; nil when
+// nothing waits. last says that no frame comes after it.
+func (p *pipe) take() (frame []byte, last bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case len(p.waiting) == 0 && p.ended:
+		return []byte(`c[3000,"Go away!"]`), true
+	case len(p.waiting) == 0:
+		return nil, false
+	}
+	frame, size := nextFrame(p.waiting)
+	p.waiting = p.waiting[size:]
+	if len(p.waiting) == 0 {
+		p.waiting = nil
+	} else {
+		p.signal()
+	}
+	p.room.Broadcast()
+	if last = frame[0] == 'c'; last {
+		p.end()
+	}
+	return frame, last
+}
+
+// nextFrame returns the frame that whole lines begin with, and how many bytes of
+// them it is made of: messages that follow each other go into one, up to about
+// frameBytes.
+func nextFrame(lines []byte) (frame []byte, size int) {
+	if lines[0] != '"' {
+		size = bytes.IndexByte(lines, '\n') + 1
+		return bytes.Clone(lines[:size-1]), size
+	}
+	for size < len(lines) && lines[size] == '"' && size < frameBytes {
+		size += bytes.IndexByte(lines[size:], '\n') + 1
+	}
+	frame = make([]byte, 0, size+2)
+	frame = append(append(frame, 'a', '['), lines[:size-1]...)
+	for i, c := range frame {
+		if c == '\n' {
+			frame[i] = ','
+		}
+	}
+	return append(frame, ']'), size
+}
