@@ -33,7 +33,7 @@ race: test ## The same as test
 lint: $(BONGSU_CACHE)/bin/golangci-lint ## Formatting, vet and golangci-lint
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	$(BONGSU_CACHE)/bin/golangci-lint run --timeout 10m ./...
-	$(BONGSU_CACHE)/bin/golangci-lint run --timeout 10m --build-tags e2e,servers ./internal/e2e/... ./internal/faults/... ./internal/testenv/... ./persistence/...
+	$(BONGSU_CACHE)/bin/golangci-lint run --timeout 10m --build-tags e2e,servers ./internal/e2e/... ./internal/faults/... ./internal/testenv/... ./persistence/... ./gateway/redis/...
 
 $(BONGSU_CACHE)/bin/golangci-lint:
 	GOBIN=$(BONGSU_CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
@@ -52,8 +52,9 @@ bench: ## Benchmarks of the parts on the path from Kafka to the socket
 
 
 .PHONY: servers
-servers: classic ## Install Apache Kafka and both ClickHouse engines for tests
+servers: classic ## Install Apache Kafka, both ClickHouse engines and Redis for tests
 	internal/testenv/install-chdb.sh
+	internal/testenv/install-redis.sh
 
 .PHONY: classic
 classic:
@@ -61,8 +62,8 @@ classic:
 	internal/testenv/install-clickhouse18.sh
 
 .PHONY: conformance
-conformance: servers ## The parts' own suites on Apache Kafka and on both ClickHouse engines
-	go test -tags servers -timeout 20m ./persistence/... ./gateway/ingest/...
+conformance: servers ## The parts' own suites on Apache Kafka, on both ClickHouse engines and on Redis
+	go test -tags servers -timeout 20m ./persistence/... ./gateway/ingest/... ./gateway/redis/...
 
 
 .PHONY: e2e

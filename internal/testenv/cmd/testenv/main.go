@@ -22,6 +22,7 @@ type command struct {
 	Kafka        kafka        `cmd:"" help:"Apache Kafka. Prints host:port."`
 	Clickhouse   clickhouse   `cmd:"" help:"A current ClickHouse, over HTTP. Prints the data source name."`
 	Clickhouse18 clickhouse18 `cmd:"" name:"clickhouse18" help:"ClickHouse 18.16, over its native protocol. Prints the data source name."`
+	Redis        redis        `cmd:"" help:"Debian's Redis. Prints its URL."`
 
 	Dir string `help:"Directory for data and logs, kept at the end. A temporary one, removed at the end, if not given." type:"path"`
 }
@@ -30,6 +31,7 @@ type (
 	kafka        struct{}
 	clickhouse   struct{}
 	clickhouse18 struct{}
+	redis        struct{}
 )
 
 // environment is what a server is started with.
@@ -70,6 +72,14 @@ func (clickhouse18) Run(ctx context.Context, e environment) error {
 		return err
 	}
 	return e.serve(ctx, server.DSN(), server.Stop)
+}
+
+func (redis) Run(ctx context.Context, e environment) error {
+	server, err := testenv.Redis(ctx, e.dir, e.log)
+	if err != nil {
+		return err
+	}
+	return e.serve(ctx, server.URL(), server.Stop)
 }
 
 func main() {
