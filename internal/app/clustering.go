@@ -75,12 +75,14 @@ func (n *node) handOver(ctx context.Context) error {
 	if n.parts.cluster.Peers() == 0 {
 		return nil
 	}
+	// Whatever becomes of the leaving: nothing must be announced, and nobody served,
+	// that others own by now.
+	defer n.parts.host.LetGo()
 	for _, leave := range n.parts.leave {
 		if err := leave(ctx); err != nil {
 			return fmt.Errorf("hand the shards over: %w", err)
 		}
 	}
-	n.parts.host.LetGo()
 	return nil
 }
 

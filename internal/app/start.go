@@ -205,19 +205,22 @@ func (n *node) startConsumers(context.Context) error {
 	return nil
 }
 
-// startServing opens the doors. The gateway is the first to stop: its clients
-// are told to go while everything behind it still works.
+// startServing opens the doors. They are the first to close: the others take the
+// shards over, then clients are told to go, while everything behind still works.
 func (n *node) startServing(ctx context.Context) error {
 	handler, err := n.handler()
 	if err != nil {
 		return err
 	}
 	n.onStop("gateway", func(ctx context.Context) error {
-		n.stopping.Store(true)
 		defer n.parts.gateway.Close()
-		return errors.Join(n.handOver(ctx), n.parts.gateway.Drain(ctx, n.cfg.DrainWindow))
+		return n.parts.gateway.Drain(ctx, n.cfg.DrainWindow)
 	})
 	n.stops[len(n.stops)-1].extra = n.cfg.DrainWindow
+	n.onStop("ownership", func(ctx context.Context) error {
+		n.stopping.Store(true)
+		return n.handOver(ctx)
+	})
 	if err := n.awaitShards(ctx); err != nil {
 		return err
 	}
