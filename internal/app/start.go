@@ -51,7 +51,7 @@ type parts struct {
 func (n *node) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		n.startHTTP, n.startKafka, n.startTimeline, n.startJournal,
-		n.startAuth, n.startActors, n.startConsumers, n.startServing,
+		n.startAuth, n.startActors, n.startConsumers, n.startRedis, n.startServing,
 	} {
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil {
@@ -272,12 +272,18 @@ func (n *node) handler() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/ws", ws.Handler(n.parts.gateway, ws.Options{
-		Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
-	}))
-	mux.Handle("/notifications", sse.Handler(n.parts.gateway, sse.Options{
-		Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
-	}))
+	clients := &compat{
+		mux: mux,
+		socket: ws.Handler(n.parts.gateway, ws.Options{
+			Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
+		}),
+		notifications: sse.Handler(n.parts.gateway, n.sseOptions()),
+	}
+	if err := n.addCompat(clients); err != nil {
+		return nil, err
+	}
+	mux.Handle("/ws", clients.socket)
+	mux.Handle("/notifications", clients.notifications)
 	mux.Handle(api.Prefix+"/", calls)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", alive)

@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"bongsu/gateway/ingest"
+	"bongsu/gateway/orders"
+	"bongsu/gateway/poc"
+	"bongsu/gateway/redis"
+	"bongsu/gateway/sockjs"
+	"bongsu/gateway/sse"
+	"bongsu/gateway/stomp"
+)
+
+// startRedis begins to take what older services publish to Redis.
+func (n *node) startRedis(context.Context) error {
+	if !n.cfg.serves(compatRedis) {
+		return nil
+	}
+	zone, err := n.cfg.zone()
+	if err != nil {
+		return err
+	}
+	redis.BridgeLogs(n.log)
+	letters := ingest.NewDeadLetters(n.parts.kafka)
+	source, err := redis.New(redis.Options{
+		URL: n.cfg.RedisURL, OrderChannel: n.cfg.RedisOrderChannel, Zone: zone,
+		Topic: n.cfg.KafkaIngressTopics[0], Journal: n.parts.producer, DeadLetters: letters,
+		Shared: n.cfg.ClusterBind != "", Log: n.log, Metrics: n.registry,
+	})
+	if err != nil {
+		return err
+	}
+	n.onStop("redis dead letters", func(context.Context) error { letters.Close(); return nil })
+	n.background("redis", source.Run)
+	return nil
+}
+
+// compat adds what older clients ask for to the handlers of the present ones.
+type compat struct {
+	mux           *http.ServeMux
+	socket        http.Handler // of /ws
+	notifications http.Handler // of GET /notifications
+}
+
+// addCompat adds the older clients that the settings name.
+func (n *node) addCompat(c *compat) error {
+	n.addPoC(c)
+	if err := n.addSTOMP(c); err != nil {
+		return err
+	}
+	if !n.cfg.serves(compatOrderSSE) {
+		return nil
+	}
+	alarm, err := orders.Handler(n.parts.gateway, n.sseOptions(), n.cfg.RedisOrderChannel)
+	if err == nil {
+		c.mux.Handle("/notifications/orders", alarm)
+	}
+	return err
+}
+
+func (n *node) sseOptions() sse.Options {
+	return sse.Options{Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log}
+}
+
+// addPoC adds the proof of concept's endpoints; its requests name an id.
+func (n *node) addPoC(c *compat) {
+	if !n.cfg.serves(compatPoC) {
+		return
+	}
+	if n.cfg.CompatOpen {
+		n.log.Warn("BONGSU_COMPAT_OPEN: ANYBODY WHO REACHES THIS PORT CAN READ EVERYBODY'S ENTRIES AND PUBLISH, WITHOUT A TOKEN")
+	}
+	publisher := ingest.NewPublisher(n.parts.kafka, n.cfg.KafkaIngressTopics[0])
+	n.onStop("ingress publisher", func(context.Context) error { publisher.Close(); return nil })
+	options := poc.Options{
+		Publisher: publisher, Open: n.cfg.CompatOpen,
+		Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
+	}
+	named := func(r *http.Request) bool { return r.URL.Query().Has("id") }
+	c.socket = either(named, poc.Socket(n.parts.gateway, options), c.socket)
+	c.notifications = either(named, poc.Events(n.parts.gateway, options), c.notifications)
+	c.mux.Handle("/produce", poc.Produce(n.parts.gateway, options))
+}
+
+// addSTOMP adds STOMP over WebSocket, where a client offers it, and over SockJS.
+func (n *node) addSTOMP(c *compat) error {
+	if !n.cfg.serves(compatSTOMP) {
+		return nil
+	}
+	zone, err := n.cfg.zone()
+	if err != nil {
+		return err
+	}
+	server := stomp.NewServer(n.parts.gateway, stomp.Options{
+		Zone: zone, Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
+	})
+	c.socket = either(offersSTOMP, server, c.socket)
+	c.mux.Handle("/ws/", sockjs.Handler(n.parts.gateway, server, sockjs.Options{
+		Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
+	}))
+	return nil
+}
+
+// offersSTOMP reports whether a WebSocket client offers a version of STOMP.
+func offersSTOMP(r *http.Request) bool {
+	for name := range strings.SplitSeq(strings.Join(r.Header["Sec-Websocket-Protocol"], ","), ",") {
+		if slices.Contains(stomp.Subprotocols(), strings.TrimSpace(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// either serves a request by one handler if it is for it, else by the other.
+func either(isFor func(*http.Request) bool, one, other http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isFor(r) {
+			one.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
+}
