@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 
@@ -34,6 +35,21 @@ func TestALetterThatIsTooLargeForItsTopicIsCutShorter(t *testing.T) {
 	}
 	if got := cluster.PartitionInfo(dead, 0).HighWatermark; got != 2 {
 		t.Errorf("%d letters are there, want 2", got)
+	}
+}
+
+func TestALetterFromElsewhereNamesItsSource(t *testing.T) {
+	l := Letter{Topic: topic, Source: "redis:order", Partition: -1, Offset: -1, Value: []byte("{"), Reason: hub.Invalidf("bad")}
+	m := l.message(maxLetter)
+	got := map[string]string{}
+	for _, h := range m.Headers {
+		got[string(h.Key)] = string(h.Value)
+	}
+	want := map[string]string{
+		"bongsu-reason": "bad", "bongsu-topic": "redis:order", "bongsu-partition": "-1", "bongsu-offset": "-1",
+	}
+	if m.Topic != topic+".dead" || !maps.Equal(got, want) {
+		t.Errorf("%s %v", m.Topic, got)
 	}
 }
 

@@ -35,10 +35,12 @@ func (p *producer) send(messages []*sarama.ProducerMessage) error {
 		}
 		p.mu.RLock()
 	}
-	sender, err := p.sender, error(sarama.ErrNotConnected)
-	if sender != nil { // it may have failed for somebody else just now
-		err = sender.SendMessages(messages)
+	sender := p.sender
+	if sender == nil { // it has just failed for somebody else
+		p.mu.RUnlock()
+		return sarama.ErrNotConnected
 	}
+	err := sender.SendMessages(messages)
 	p.mu.RUnlock()
 	if err != nil && !tooLargeOnly(err) {
 		p.reset(sender)

@@ -2,6 +2,7 @@ package poc
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"unicode/utf8"
@@ -52,7 +53,7 @@ func (s *producer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(strconv.AppendInt(nil, offset, 10)) // a client that has left gets no answer
+	_, _ = io.WriteString(w, strconv.FormatInt(offset, 10)) // a client that has left gets no answer
 }
 
 func (s *producer) produce(r *http.Request) (offset int64, err error) {

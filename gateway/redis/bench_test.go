@@ -110,8 +110,6 @@ type bench struct {
 	stop    func()
 }
 
-func quickPings(o *redis.Options) { o.PingEvery = 200 * time.Millisecond }
-
 // run runs a source until the test ends, and returns once it listens.
 func run(t *testing.T, s *server, change ...func(*redis.Options)) *bench {
 	t.Helper()

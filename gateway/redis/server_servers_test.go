@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"bongsu/gateway/redis"
 	"bongsu/internal/testenv"
 )
 
@@ -21,14 +23,14 @@ type server struct {
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	redis, err := testenv.Redis(context.Background(), t.TempDir(), slog.New(slog.DiscardHandler))
+	debian, err := testenv.Redis(context.Background(), t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = redis.Kill() })
-	_, rest, _ := strings.Cut(redis.URL(), "://:")
+	t.Cleanup(func() { _ = debian.Kill() })
+	_, rest, _ := strings.Cut(debian.URL(), "://:")
 	password, _, _ = strings.Cut(rest, "@")
-	return &server{t, redis}
+	return &server{t, debian}
 }
 
 func (s *server) url() string { return s.redis.URL() }
@@ -60,7 +62,7 @@ func (s *server) start() {
 // A server that hangs holds its connection open.
 func TestAServerThatHangsIsGivenUp(t *testing.T) {
 	s := startServer(t)
-	b := run(t, s, quickPings)
+	b := run(t, s, func(o *redis.Options) { o.PingEvery = 200 * time.Millisecond })
 	if err := s.redis.Pause(); err != nil {
 		t.Fatal(err)
 	}
