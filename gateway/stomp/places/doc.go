@@ -1,0 +1,22 @@
+// Package places remembers, for all nodes of a cluster, how far the STOMP sessions
+// of persons have come. Older pages keep no cursor: when one comes back within
+// Grace after its session has ended, at whichever node and for whatever reason,
+// its new session goes on where the old one was.
+//
+// The nodes tell each other through a small topic, TopicName, of one partition and
+// short retention. A node writes one record at once when sessions begin or end, and
+// one a second with the places of its open sessions that have moved; every session
+// is named at least every half minute, and a node with sessions is never silent for
+// longer than a second. Every node reads the topic, from the last two minutes on
+// when it starts, and keeps what it needs in a bounded table.
+//
+// A session whose node stops properly is told where it ended. One whose node was
+// killed counts as ended where the node had said last: its page may be given about
+// a second of entries again, which is better than missing them. The same goes for
+// a second page that a person opens at another node than the first.
+//
+// A new session takes one ended place: it goes on from the lowest seq of each
+// stream over all of the person's ended places, and the place that ended last is
+// used up. So a page that is left for the next one is not given again what the one
+// before has had, and of several pages that come back none misses anything.
+package places

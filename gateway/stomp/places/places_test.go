@@ -1,0 +1,173 @@
+package places_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"bongsu/gateway/stomp/places"
+	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
+)
+
+// place is an open session that the test moves.
+type place struct {
+	mu     sync.Mutex
+	cursor hub.Cursor
+	moves  uint64
+}
+
+func (p *place) AppendCursor(dst []byte) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append(dst, p.cursor.String()...)
+}
+
+func (p *place) Moves() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.moves
+}
+
+func (p *place) move(cursor hub.Cursor) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cursor = cursor
+	p.moves++
+}
+
+func broker(t *testing.T) (*kfake.Cluster, kafka.Config) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	config := kafka.Config{Brokers: cluster.ListenAddrs()}
+	for range 2 { // the second finds the topic there
+		if err := places.Ensure(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cluster, config
+}
+
+// start runs the places of one node until stop is called or the test ends.
+func start(t *testing.T, config kafka.Config) (p *places.Places, stop func()) {
+	t.Helper()
+	p = places.New(config, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	work.Go(func() {
+		if err := p.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	stop = func() { cancel(); work.Wait() }
+	t.Cleanup(stop)
+	return p, stop
+}
+
+// resumes waits until a session of the person goes on from the cursor.
+func resumes(t *testing.T, p *places.Places, admin, want string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		cursor, found := p.Resume(t.Context(), admin)
+		if found && cursor.String() == want {
+			return
+		}
+		if found || time.Now().After(end) {
+			t.Fatalf("resumes at %q, want %q", cursor, want)
+		}
+	}
+}
+
+func TestASessionGoesOnAtAnyNode(t *testing.T) {
+	_, config := broker(t)
+	a, _ := start(t, config)
+	b, _ := start(t, config)
+	session := &place{cursor: hub.Cursor{hub.All: 1}}
+	a.Open("7", session)
+	a.End("7", session, hub.Cursor{hub.All: 5, "mall:1": 2})
+	resumes(t, b, "7", "all=5,mall:1=2")
+	// It is used up, at the first node too.
+	b.Open("7", session)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() == "all=1" { // the open one
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the place can be taken again and again")
+		}
+	}
+}
+
+func TestASessionGoesOnAtItsOwnNodeAtOnce(t *testing.T) {
+	_, config := broker(t)
+	a, _ := start(t, config)
+	if _, found := a.Resume(t.Context(), "7"); found {
+		t.Error("resumes from nowhere")
+	}
+	session := &place{cursor: hub.Cursor{hub.All: 1}}
+	a.Open("7", session)
+	if _, found := a.Resume(t.Context(), "7"); found {
+		t.Error("a second page goes on from the first, which is open")
+	}
+	a.End("7", session, hub.Cursor{hub.All: 3})
+	if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() != "all=3" {
+		t.Errorf("resumes at %v", cursor)
+	}
+}
+
+func TestANodeThatStartsKnowsWhatEndedBefore(t *testing.T) {
+	_, config := broker(t)
+	a, stop := start(t, config)
+	session := &place{cursor: hub.Cursor{hub.All: 1}}
+	a.Open("7", session)
+	a.End("7", session, hub.Cursor{hub.All: 9})
+	stop()
+	b, _ := start(t, config)
+	if cursor, found := b.Resume(t.Context(), "7"); !found || cursor.String() != "all=9" { // it waits for the topic
+		t.Errorf("resumes at %v, %v", cursor, found)
+	}
+}
+
+func TestOpenSessionsAreToldAsTheyMove(t *testing.T) {
+	_, config := broker(t)
+	a, _ := start(t, config)
+	one, two := &place{cursor: hub.Cursor{hub.All: 1}}, &place{cursor: hub.Cursor{hub.All: 2}}
+	a.Open("7", one)
+	a.Open("7", two)
+	one.move(hub.Cursor{hub.All: 8, "mall:1": 4})
+	two.move(hub.Cursor{hub.All: 7})
+	// A node that knows nothing of their ends, as if theirs had been killed.
+	for end := time.Now().Add(10 * time.Second); ; {
+		b, stop := start(t, config)
+		cursor, _ := b.Resume(t.Context(), "7")
+		stop()
+		if cursor.String() == "all=7,mall:1=4" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("resumes at %v", cursor)
+		}
+	}
+}
+
+func TestWhatKafkaDidNotTakeIsToldLater(t *testing.T) {
+	cluster, config := broker(t)
+	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: places.TopicName, Err: kerr.PolicyViolation, Count: 2})
+	defer fault.Remove()
+	a, _ := start(t, config)
+	b, _ := start(t, config)
+	session := &place{cursor: hub.Cursor{hub.All: 1}}
+	a.Open("7", session)
+	a.End("7", session, hub.Cursor{hub.All: 5})
+	resumes(t, b, "7", "all=5")
+}

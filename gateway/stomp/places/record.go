@@ -1,0 +1,97 @@
+package places
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"bongsu/internal/hub"
+)
+
+// record is what one node tells the others.
+type record struct {
+	// Node names the node, and this run of it.
+	Node string `json:"node"`
+	// At is when it was written, Unix milliseconds.
+	At int64 `json:"at"`
+	// Open are persons with sessions at the node, each as they are now; with none
+	// left, Sessions is 0.
+	Open []openPlace `json:"open,omitempty"`
+	// Ended are places of sessions that have ended.
+	Ended []endedPlace `json:"ended,omitempty"`
+	// Taken are persons of whom a session went on from an ended place.
+	Taken []string `json:"taken,omitempty"`
+	// Left says that the node will write no more.
+	Left bool `json:"left,omitempty"`
+}
+
+// openPlace is how far the open sessions of one person at one node have come.
+type openPlace struct {
+	Admin    string `json:"admin"`
+	Sessions int    `json:"sessions"`
+	// Cursor has the lowest place of the sessions for each stream.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// endedPlace is how far one session had come.
+type endedPlace struct {
+	Admin  string `json:"admin"`
+	Cursor string `json:"cursor"`
+	At     int64  `json:"at"`
+}
+
+// parse reads a record. The error wraps hub.ErrInvalid.
+func parse(value []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(value, &r); err != nil {
+		return r, hub.Invalidf("places: %v", err)
+	}
+	if r.Node == "" || r.At <= 0 {
+		return r, hub.Invalidf("places: a record without node or time")
+	}
+	return r, nil
+}
+
+// recordBytes is about how large a record may be; more is told in several.
+const recordBytes = 256 << 10
+
+// encode returns what is to be told as the values of one or more records, one even
+// when there is nothing but the node to tell of.
+func encode(node string, now time.Time, told record) ([][]byte, error) {
+	var values [][]byte
+	for {
+		part := record{Node: node, At: now.UnixMilli(), Left: told.Left}
+		room := recordBytes
+		for len(told.Ended) > 0 && room > 0 {
+			room -= 64 + len(told.Ended[0].Cursor)
+			part.Ended, told.Ended = append(part.Ended, told.Ended[0]), told.Ended[1:]
+		}
+		for len(told.Taken) > 0 && room > 0 {
+			room -= 8 + len(told.Taken[0])
+			part.Taken, told.Taken = append(part.Taken, told.Taken[0]), told.Taken[1:]
+		}
+		for len(told.Open) > 0 && room > 0 {
+			room -= 64 + len(told.Open[0].Cursor)
+			part.Open, told.Open = append(part.Open, told.Open[0]), told.Open[1:]
+		}
+		more := len(told.Ended) > 0 || len(told.Taken) > 0 || len(told.Open) > 0
+		part.Left = told.Left && !more
+		value, err := json.Marshal(part)
+		if err != nil {
+			return nil, fmt.Errorf("places: %w", err)
+		}
+		if values = append(values, value); !more {
+			return values, nil
+		}
+	}
+}
+
+// lower lowers the places of into to those of by, stream by stream; streams that
+// into does not name are added.
+func lower(into, by hub.Cursor) {
+	for stream, seq := range by {
+		if at, named := into[stream]; !named || seq < at {
+			into[stream] = seq
+		}
+	}
+}

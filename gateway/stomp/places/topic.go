@@ -1,0 +1,150 @@
+package places
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"bongsu/internal/kafka"
+)
+
+// TopicName is the topic through which nodes tell each other places.
+const TopicName = "bongsu.places.v1"
+
+// readBack is how far back a node that starts reads.
+const readBack = 2 * time.Minute
+
+// Ensure creates the topic if it does not exist. While Kafka is away the error
+// wraps hub.ErrUnavailable.
+func Ensure(ctx context.Context, config kafka.Config) error {
+	_, err := kafka.EnsureTopics(ctx, config, []kafka.Topic{{
+		Name: TopicName, Partitions: 1, Settings: map[string]string{
+			"cleanup.policy":         "delete",
+			"retention.ms":           "600000",
+			"segment.ms":             "300000",
+			"message.timestamp.type": "LogAppendTime",
+		},
+	}})
+	return err
+}
+
+// writer appends to the topic. It connects when it is used.
+type writer struct {
+	config   kafka.Config
+	producer sarama.SyncProducer
+}
+
+// write appends the values. It blocks for some seconds at most. After an error some
+// of them may be there.
+func (w *writer) write(values [][]byte) error {
+	if w.producer == nil {
+		settings, err := w.config.Producer()
+		if err != nil {
+			return err
+		}
+		settings.Producer.Partitioner = sarama.NewManualPartitioner
+		settings.Producer.Compression = sarama.CompressionLZ4
+		if w.producer, err = sarama.NewSyncProducer(w.config.Brokers, settings); err != nil {
+			return kafka.Classify(err)
+		}
+	}
+	messages := make([]*sarama.ProducerMessage, len(values))
+	for i, value := range values {
+		messages[i] = &sarama.ProducerMessage{Topic: TopicName, Value: sarama.ByteEncoder(value)}
+	}
+	if err := w.producer.SendMessages(messages); err != nil {
+		w.close() // which forgets what went wrong
+		var failures sarama.ProducerErrors
+		if errors.As(err, &failures) && len(failures) > 0 {
+			err = failures[0].Err
+		}
+		return kafka.Classify(err)
+	}
+	return nil
+}
+
+// close ends the connection. A later write makes another.
+func (w *writer) close() {
+	if w.producer != nil {
+		_ = w.producer.Close()
+		w.producer = nil
+	}
+}
+
+// read takes in what is written to the topic until ctx ends.
+func (p *Places) read(ctx context.Context) {
+	var pause kafka.Backoff
+	next := int64(-1)
+	for ctx.Err() == nil {
+		err := p.readFrom(ctx, &next, pause.Reset)
+		if ctx.Err() != nil {
+			return
+		}
+		p.log.Warn("places of other nodes are not read, trying again", "error", err)
+		if errors.Is(err, sarama.ErrOffsetOutOfRange) {
+			next = -1
+		}
+		pause.Wait(ctx)
+	}
+}
+
+var errEnded = errors.New("the consumer has ended")
+
+// readFrom reads from the offset next on, or with -1 from some time ago, until ctx
+// ends or Kafka fails, and keeps next. works is called when something was read.
+func (p *Places) readFrom(ctx context.Context, next *int64, works func()) error {
+	settings, err := p.config.Consumer()
+	if err != nil {
+		return err
+	}
+	client, err := sarama.NewClient(p.config.Brokers, settings)
+	if err != nil {
+		return kafka.Classify(err)
+	}
+	defer func() { _ = client.Close() }()
+	end, err := client.GetOffset(TopicName, 0, sarama.OffsetNewest)
+	if err != nil {
+		return kafka.Classify(err)
+	}
+	if *next < 0 {
+		if *next, err = client.GetOffset(TopicName, 0, time.Now().Add(-readBack).UnixMilli()); err != nil {
+			return kafka.Classify(err)
+		}
+		if *next < 0 { // nothing is that young
+			*next = end
+		}
+	}
+	consumer, err := sarama.NewConsumerFromClient(client)
+	if err != nil {
+		return kafka.Classify(err)
+	}
+	defer func() { _ = consumer.Close() }()
+	partition, err := consumer.ConsumePartition(TopicName, 0, *next)
+	if err != nil {
+		return kafka.Classify(err)
+	}
+	defer func() { _ = partition.Close() }()
+	for {
+		if *next >= end {
+			p.heardAll()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case failure, open := <-partition.Errors():
+			if !open {
+				return errEnded
+			}
+			return kafka.Classify(failure.Err)
+		case message, open := <-partition.Messages():
+			if !open {
+				return errEnded
+			}
+			p.take(message.Value)
+			*next = message.Offset + 1
+			works()
+		}
+	}
+}
