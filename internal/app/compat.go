@@ -13,6 +13,7 @@ import (
 	"bongsu/gateway/sockjs"
 	"bongsu/gateway/sse"
 	"bongsu/gateway/stomp"
+	"bongsu/gateway/stomp/places"
 )
 
 // startRedis begins to take what older services publish to Redis.
@@ -47,9 +48,9 @@ type compat struct {
 }
 
 // addCompat adds the older clients that the settings name.
-func (n *node) addCompat(c *compat) error {
+func (n *node) addCompat(ctx context.Context, c *compat) error {
 	n.addPoC(c)
-	if err := n.addSTOMP(c); err != nil {
+	if err := n.addSTOMP(ctx, c); err != nil {
 		return err
 	}
 	if !n.cfg.serves(compatOrderSSE) {
@@ -87,7 +88,7 @@ func (n *node) addPoC(c *compat) {
 }
 
 // addSTOMP adds STOMP over WebSocket, where a client offers it, and over SockJS.
-func (n *node) addSTOMP(c *compat) error {
+func (n *node) addSTOMP(ctx context.Context, c *compat) error {
 	if !n.cfg.serves(compatSTOMP) {
 		return nil
 	}
@@ -95,8 +96,14 @@ func (n *node) addSTOMP(c *compat) error {
 	if err != nil {
 		return err
 	}
+	err = n.retry(ctx, "Kafka", func(ctx context.Context) error { return places.Ensure(ctx, n.parts.kafka) })
+	if err != nil {
+		return err
+	}
+	kept := places.New(n.parts.kafka, n.log)
+	n.background("stomp places", kept.Run)
 	server := stomp.NewServer(n.parts.gateway, stomp.Options{
-		Zone: zone, Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
+		Zone: zone, Places: kept, Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
 	})
 	c.socket = either(offersSTOMP, server, c.socket)
 	c.mux.Handle("/ws/", sockjs.Handler(n.parts.gateway, server, sockjs.Options{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bongsu/gateway/auth"
+	"bongsu/gateway/stomp/places"
 	"bongsu/internal/hub"
 	"bongsu/persistence/journal"
 )
@@ -82,7 +83,7 @@ func isTopic(name string) bool {
 	foreign := strings.ContainsFunc(name, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 	})
-	return name != "" && len(name) <= most && !foreign && strings.Trim(name, ".") != "" && name != journal.TopicName
+	return name != "" && len(name) <= most && !foreign && strings.Trim(name, ".") != "" && name != journal.TopicName && name != places.TopicName
 }
 
 func (c *Config) checkAddrs() error {

@@ -208,7 +208,7 @@ func (n *node) startConsumers(context.Context) error {
 // startServing opens the doors. They are the first to close: the others take the
 // shards over, then clients are told to go, while everything behind still works.
 func (n *node) startServing(ctx context.Context) error {
-	handler, err := n.handler()
+	handler, err := n.handler(ctx)
 	if err != nil {
 		return err
 	}
@@ -262,7 +262,7 @@ func (n *node) url() string {
 }
 
 // handler routes what the HTTP port answers.
-func (n *node) handler() (http.Handler, error) {
+func (n *node) handler(ctx context.Context) (http.Handler, error) {
 	options, err := n.apiOptions()
 	if err != nil {
 		return nil, err
@@ -279,7 +279,7 @@ func (n *node) handler() (http.Handler, error) {
 		}),
 		notifications: sse.Handler(n.parts.gateway, n.sseOptions()),
 	}
-	if err := n.addCompat(clients); err != nil {
+	if err := n.addCompat(ctx, clients); err != nil {
 		return nil, err
 	}
 	mux.Handle("/ws", clients.socket)
