@@ -44,6 +44,8 @@ type Config struct {
 	Seed     uint64
 	// Kinds are the faults to draw from; empty means all that can be had here.
 	Kinds []Kind
+	// Calm lets every fault wait until people have service again after the one before.
+	Calm bool
 	// Mutant, if not empty, is the BONGSU_MUTANT of the nodes.
 	Mutant string
 	// Env is added to the nodes' settings, NAME=value.
@@ -155,7 +157,7 @@ func (b *bench) source() faultSource {
 	if b.config.script != nil {
 		return &script{b.config.script}
 	}
-	return newPlan(b.config.Seed, b.kinds)
+	return newPlan(b.config.Seed, b.kinds, b.config.Calm)
 }
 
 // begin connects everybody and starts the load.
@@ -176,11 +178,15 @@ func (b *bench) begin(ctx context.Context) error {
 	return b.load.start(ctx)
 }
 
-// served reports whether nearly everybody has the newest event for everybody that
-// was acknowledged some time ago.
+// served reports whether events for everybody are acknowledged, and nearly
+// everybody has the newest one but those of just now.
 func (b *bench) served() bool {
-	newest := b.ledger.newestToAll(b.ledger.clock() - servicePatience)
+	now := b.ledger.clock()
+	newest := b.ledger.newestToAll(now-4*servicePatience, now-servicePatience)
 	have := 0
+	if newest < 0 {
+		return false
+	}
 	for _, p := range b.crowd.people {
 		if p.hasToAll(newest) {
 			have++
@@ -198,7 +204,7 @@ func (b *bench) newReport(started time.Time) *report.Report {
 			Nodes: b.config.Nodes, People: b.config.People, Rate: b.config.Rate, Mutant: b.config.Mutant,
 			Parts: []string{"Apache Kafka 4.3", "ClickHouse 18.16"}, Revision: b.config.Revision,
 		},
-		Nodes: b.sampler.result(),
+		Nodes: b.sampler.result(), Violations: []report.Violation{},
 	}
 	for _, kind := range b.kinds {
 		r.Setup.Kinds = append(r.Setup.Kinds, string(kind))

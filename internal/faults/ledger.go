@@ -87,12 +87,12 @@ func (l *Ledger) ackedAt(number int) (time.Duration, bool) {
 }
 
 // newestToAll returns the number of the newest event for everybody that was
-// acknowledged before a time, -1 if there is none.
-func (l *Ledger) newestToAll(before time.Duration) int {
+// acknowledged between two times, -1 if there is none.
+func (l *Ledger) newestToAll(from, to time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := len(l.events) - 1; i >= 0; i-- {
-		if e := &l.events[i]; e.acked > 0 && e.acked < before && e.targets[0] == "all" {
+		if e := &l.events[i]; e.acked > from && e.acked < to && e.targets[0] == "all" {
 			return i
 		}
 	}

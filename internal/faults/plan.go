@@ -126,10 +126,11 @@ type plan struct {
 	random *rand.Rand
 	kinds  []Kind
 	deck   []Kind
+	calm   bool // no fault is hasty
 }
 
-func newPlan(seed uint64, kinds []Kind) *plan {
-	return &plan{random: rand.New(rand.NewPCG(seed, 1)), kinds: kinds}
+func newPlan(seed uint64, kinds []Kind, calm bool) *plan {
+	return &plan{random: rand.New(rand.NewPCG(seed, 1)), kinds: kinds, calm: calm}
 }
 
 // next draws the next fault. The same seed and kinds give the same faults; there
@@ -144,7 +145,7 @@ func (p *plan) next() (fault, bool) {
 	}
 	f := fault{kind: p.deck[0], rest: p.between(300*time.Millisecond, 3*time.Second), pick: p.random.Uint64()}
 	p.deck = p.deck[1:]
-	f.hasty = p.random.IntN(4) == 0
+	f.hasty = p.random.IntN(4) == 0 && !p.calm
 	least, most := f.kind.span()
 	f.lasts = p.between(least, most)
 	jumps := []time.Duration{2 * time.Second, 30 * time.Second, 10 * time.Minute, 3 * time.Hour}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestTheSameSeedDrawsTheSameFaults(t *testing.T) {
-	a, b, other := newPlan(7, Kinds()), newPlan(7, Kinds()), newPlan(8, Kinds())
+	a, b, other := newPlan(7, Kinds(), false), newPlan(7, Kinds(), false), newPlan(8, Kinds(), false)
 	differs := false
 	for range 200 {
 		f, _ := a.next()
@@ -22,7 +22,7 @@ func TestTheSameSeedDrawsTheSameFaults(t *testing.T) {
 }
 
 func TestEveryKindComesUpAsOftenAsEveryOther(t *testing.T) {
-	p, counts := newPlan(1, Kinds()), map[Kind]int{}
+	p, counts := newPlan(1, Kinds(), false), map[Kind]int{}
 	for range 5 * len(Kinds()) {
 		f, _ := p.next()
 		counts[f.kind]++

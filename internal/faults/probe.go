@@ -40,7 +40,7 @@ type prober struct {
 	mu       sync.Mutex
 	avoid    *Node // is not published to
 	arrivals map[*Node]map[hub.Stream][]arrival
-	failures int // posts that no node took
+	failures []error // of posts to nodes that nothing had befallen
 }
 
 // arrival is an entry's delivery: sent and received on the prober's clock.
@@ -170,7 +170,7 @@ func (p *prober) post(ctx context.Context, token string) {
 		under.Go(func() {
 			if err := call(ctx, http.MethodPost, node.URL+"/api/v1/events", token, event, nil); err != nil && ctx.Err() == nil {
 				p.mu.Lock()
-				p.failures++
+				p.failures = append(p.failures, fmt.Errorf("%s at %s: %w", node.Name, p.clock().Round(time.Millisecond), err))
 				p.mu.Unlock()
 			}
 		})

@@ -38,15 +38,15 @@ type load struct {
 	work sync.WaitGroup
 
 	mu    sync.Mutex
-	marks map[string]map[string]uint64 // acknowledged: admin to stream to seq
-	count int                          // of marks
-	pick  *rand.Rand                   // guarded by mu
+	marks map[string]map[string]mark // the highest acknowledged: by admin and stream
+	count int                        // of marks
+	pick  *rand.Rand                 // guarded by mu
 }
 
 func newLoad(ledger *Ledger, c *crowd, kafka string, rate, toAll float64, seed uint64) *load {
 	return &load{
 		ledger: ledger, crowd: c, kafka: kafka, rate: rate, toAll: toAll, quit: make(chan struct{}),
-		marks: map[string]map[string]uint64{}, pick: rand.New(rand.NewPCG(seed, 3)),
+		marks: map[string]map[string]mark{}, pick: rand.New(rand.NewPCG(seed, 3)),
 	}
 }
 
@@ -244,16 +244,25 @@ func (l *load) read(ctx context.Context) {
 		}
 		l.mu.Lock()
 		if l.marks[p.admin] == nil {
-			l.marks[p.admin] = map[string]uint64{}
+			l.marks[p.admin] = map[string]mark{}
 		}
-		l.marks[p.admin][stream] = max(l.marks[p.admin][stream], seq)
+		if l.marks[p.admin][stream].seq < seq {
+			l.marks[p.admin][stream] = mark{seq, l.ledger.clock(), node.Name}
+		}
 		l.count++
 		l.mu.Unlock()
 	}
 }
 
+// mark is a read mark that was acknowledged, when and by which node.
+type mark struct {
+	seq uint64
+	at  time.Duration
+	by  string
+}
+
 // marked returns the acknowledged marks of a person.
-func (l *load) marked(admin string) map[string]uint64 {
+func (l *load) marked(admin string) map[string]mark {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.marks[admin]

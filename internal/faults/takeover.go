@@ -138,8 +138,8 @@ func (t *takeover) figures(started time.Time) *Figures {
 	}
 	t.prober.mu.Lock()
 	defer t.prober.mu.Unlock()
-	if n := t.prober.failures; n > 0 {
-		f.Notes = append(f.Notes, fmt.Sprintf("  %d publishes over HTTP to a node that nothing had befallen failed", n))
+	if n := len(t.prober.failures); n > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("  %d publishes over HTTP to a node that nothing had befallen failed, first: %v", n, t.prober.failures[0]))
 	}
 	return f
 }
@@ -147,12 +147,12 @@ func (t *takeover) figures(started time.Time) *Figures {
 // steady waits until everything flows and is owned, and returns who owns what, as
 // another node than the one sees it.
 func (t *takeover) steady(ctx context.Context, victim *Node) (clusterView, error) {
-	t.prober.spare(victim)
 	for _, node := range t.cluster.Nodes {
 		if err := node.AwaitReady(ctx); err != nil {
 			return clusterView{}, err
 		}
 	}
+	t.prober.spare(victim) // until now it was the one before
 	if err := t.prober.awaitFlow(ctx, nil, takeoverWithin); err != nil {
 		return clusterView{}, err
 	}

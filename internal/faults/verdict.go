@@ -237,12 +237,13 @@ func (v *verdict) counts(ctx context.Context, checked *checker.Person, p *person
 	marks, places := v.load.marked(p.admin), p.places()
 	for i, name := range p.names {
 		stream := string(name)
-		seq, marked := marks[stream]
-		if !marked || places[i] < seq {
+		m, marked := marks[stream]
+		if !marked || places[i] < m.seq {
 			continue
 		}
-		if left := count.Streams[stream]; left > places[i]-seq {
-			v.report("mark lost", "%s read %s up to %d of %d, yet %s counts %d unread", p.admin, stream, seq, places[i], node.Name, left)
+		if left := count.Streams[stream]; left > places[i]-m.seq {
+			v.report("mark lost", "%s read %s up to %d of %d, as %s acknowledged at %s, yet %s counts %d unread",
+				p.admin, stream, m.seq, places[i], m.by, m.at.Round(time.Millisecond), node.Name, left)
 		}
 	}
 }

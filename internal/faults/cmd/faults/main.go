@@ -95,6 +95,7 @@ type runCmd struct {
 	Rate     float64       `default:"200" help:"Events a second."`
 	Seed     []uint64      `help:"Runs with these seeds, one after the other, each for the duration; 0 is a fresh one." default:"0"`
 	Kinds    string        `help:"Kinds of fault, comma-separated; all that can be had here if not given."`
+	Calm     bool          `help:"Let every fault wait until people have service again; else one in four does not."`
 	Race     bool          `help:"Build bongsu with the race detector."`
 	Env      []string      `help:"Further settings of the nodes, NAME=value."`
 	NoClock  bool          `help:"Leave out clock jumps, which need a standard library of their own to be compiled."`
@@ -114,7 +115,7 @@ func (*runCmd) Help() string {
 func (c *runCmd) Run(ctx context.Context, e *environment) error {
 	config := faults.Config{
 		Title: "Fault bench", Nodes: c.Nodes, Spare: 1, People: c.People, Rate: c.Rate, ToAll: 0.02,
-		Duration: c.Duration, Env: c.Env, Mutant: c.Mutant, Revision: revision(ctx), Log: e.log,
+		Duration: c.Duration, Env: c.Env, Calm: c.Calm, Mutant: c.Mutant, Revision: revision(ctx), Log: e.log,
 	}
 	var err error
 	if c.Kinds != "" {
