@@ -1,6 +1,7 @@
 package stomp_test
 
 import (
+	"strconv"
 	"testing"
 
 	"bongsu/gateway"
@@ -102,4 +103,34 @@ func TestAPlaceIsKeptWhenTheSessionCannotOpen(t *testing.T) {
 	c = s.connect(t, "7")
 	c.say("SUBSCRIBE", "id:u", user)
 	c.hears("u all 2")
+}
+
+// Subscriptions come and go back while entries are pushed: each is given every
+// entry after its beginning, once and in order.
+func TestNothingIsMissedOrDoubledWhileEntriesArePushed(t *testing.T) {
+	const before, during = 50, 200
+	s := serve(t, gateway.Options{}, stomp.Options{})
+	s.core.Publish(hub.All, before)
+	s.core.Publish("mall:500", before)
+	c := s.connect(t, "7 mall:500", "cursor:all=0,admin:7=0,mall:500=0")
+	pushed := make(chan struct{})
+	go func() {
+		defer close(pushed)
+		for range during {
+			s.core.Publish(hub.All, 1)
+			s.core.Publish("mall:500", 1)
+		}
+	}()
+	c.say("SUBSCRIBE", "id:u", user)
+	c.say("SUBSCRIBE", "id:m", mall)
+	last := map[string]uint64{}
+	for last["u"] < before+during || last["m"] < before+during {
+		h := c.hear("MESSAGE").Header
+		seq, err := strconv.ParseUint(h.Get("bongsu-seq"), 10, 64)
+		if id := h.Get("subscription"); err != nil || seq != last[id]+1 {
+			t.Fatalf("%s got %d after %d: %v", id, seq, last[id], err)
+		}
+		last[h.Get("subscription")]++
+	}
+	<-pushed
 }

@@ -170,4 +170,7 @@ func TestWhatKafkaDidNotTakeIsToldLater(t *testing.T) {
 	a.Open("7", session)
 	a.End("7", session, hub.Cursor{hub.All: 5})
 	resumes(t, b, "7", "all=5")
+	if n := fault.Hits(); n != 2 {
+		t.Errorf("Kafka refused %d times", n)
+	}
 }
