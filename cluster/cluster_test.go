@@ -287,7 +287,7 @@ func prepare(t *testing.T, l *lan, name string, change func(*Options)) *member {
 	t.Helper()
 	m := &member{holder: &holder{}}
 	opts := Options{
-		Name: name, Bind: "127.0.0.1:0", RemoteAddr: "127.0.0.1:0", Secret: []byte(strings.Repeat("s", secretLen)),
+		Name: name, Bind: "127.0.0.1:0", RemoteAddr: "127.0.0.1:0", Secret: []byte(strings.Repeat("s", SecretLen)),
 		URL: "http://" + name, Shards: testShards, Producer: func() actor.Actor { return idle{} }, Follower: follower{},
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)), network: (&port{lan: l, name: name}).network(),
 		Evict: func(_ context.Context, name string) error {

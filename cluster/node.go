@@ -65,7 +65,7 @@ func New(opts Options) (*Node, error) {
 	switch {
 	case secret != nil:
 	case opts.Bind == "":
-		secret = make([]byte, secretLen)
+		secret = make([]byte, SecretLen)
 		_, _ = rand.Read(secret) // never fails
 	default:
 		log.Warn("no secret is set: any process on this machine can join the cluster")

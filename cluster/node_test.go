@@ -96,7 +96,7 @@ func TestAnAddressThatIsTakenIsAnErrorAndNoPanic(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"remote": func(o *Options) { o.RemoteAddr = taken.Addr().String() },
 		"bind": func(o *Options) {
-			o.Name, o.Bind, o.Secret = "a", taken.Addr().String(), []byte(strings.Repeat("s", secretLen))
+			o.Name, o.Bind, o.Secret = "a", taken.Addr().String(), []byte(strings.Repeat("s", SecretLen))
 		},
 	} {
 		node := single(t, change)
@@ -108,7 +108,7 @@ func TestAnAddressThatIsTakenIsAnErrorAndNoPanic(t *testing.T) {
 }
 
 func TestOptionsThatCannotBe(t *testing.T) {
-	secret := []byte(strings.Repeat("s", secretLen))
+	secret := []byte(strings.Repeat("s", SecretLen))
 	good := Options{Name: "a", Bind: "10.0.0.1:7946", RemoteAddr: "10.0.0.1:7947", Secret: secret, Shards: 64, Log: slog.New(slog.DiscardHandler)}
 	for name, spoil := range map[string]func(*Options){
 		"no remote address":      func(o *Options) { o.RemoteAddr = "" },

@@ -8,14 +8,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"sync"
 	"time"
 )
 
-// secretLen is the length of the key that all nodes share, in bytes.
-const secretLen = 32
+// SecretLen is the length of the key that all nodes share, in bytes.
+const SecretLen = 32
 
 // serverName is the name in every node's certificate. Who a node is matters to
 // membership alone; a certificate says that it knows the secret.
@@ -37,6 +38,20 @@ func loopbackSecret() []byte {
 	return key[:]
 }
 
+// Fingerprint names a secret where nodes meet that hold different ones: 16 hex
+// digits, the same wherever the secret is. It tells no more of a random secret than
+// whether a guess at all of it is right. Nodes without a secret share "alone".
+func Fingerprint(secret []byte) string {
+	if secret == nil {
+		return "alone"
+	}
+	name, err := hkdf.Key(sha256.New, secret, nil, "bongsu fingerprint v1", 8)
+	if err != nil {
+		return "" // cannot be: so few bytes can always be derived
+	}
+	return hex.EncodeToString(name)
+}
+
 // keys is what the secret that all nodes share gives each of them.
 type keys struct {
 	gossip    []byte // of memberlist
@@ -51,10 +66,10 @@ type keys struct {
 
 // newKeys derives the keys. All who know the secret derive the same authority.
 func newKeys(secret []byte) (*keys, error) {
-	if len(secret) != secretLen {
-		return nil, fmt.Errorf("the cluster's secret has %d bytes, want %d", len(secret), secretLen)
+	if len(secret) != SecretLen {
+		return nil, fmt.Errorf("the cluster's secret has %d bytes, want %d", len(secret), SecretLen)
 	}
-	gossip, err := hkdf.Key(sha256.New, secret, nil, "bongsu gossip v1", secretLen)
+	gossip, err := hkdf.Key(sha256.New, secret, nil, "bongsu gossip v1", SecretLen)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"io"
 	"log/slog"
 	"net"
@@ -22,7 +23,7 @@ import (
 
 func mustKeys(t *testing.T, of string) *keys {
 	t.Helper()
-	k, err := newKeys([]byte(strings.Repeat(of, secretLen)))
+	k, err := newKeys([]byte(strings.Repeat(of, SecretLen)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error
 
 func TestWhoSharesTheSecretCanTalk(t *testing.T) {
 	a, b := mustKeys(t, "s"), mustKeys(t, "s")
-	if !bytes.Equal(a.gossip, b.gossip) || bytes.Equal(a.gossip, []byte(strings.Repeat("s", secretLen))) {
+	if !bytes.Equal(a.gossip, b.gossip) || bytes.Equal(a.gossip, []byte(strings.Repeat("s", SecretLen))) {
 		t.Error("memberlist's key is not derived, or not the same")
 	}
 	if serverErr, clientErr := shake(t, a.server(), b.client()); serverErr != nil || clientErr != nil {
@@ -124,6 +125,27 @@ func TestCertificatesOutliveAJumpOfTheClock(t *testing.T) {
 	}
 }
 
+func TestAFingerprintTellsSecretsApartAndNothingOfThem(t *testing.T) {
+	secret, other := []byte(strings.Repeat("s", SecretLen)), []byte(strings.Repeat("x", SecretLen))
+	name := Fingerprint(secret)
+	if name != Fingerprint(bytes.Clone(secret)) || name == Fingerprint(other) {
+		t.Errorf("fingerprints %s, %s of one secret and %s of another", name, Fingerprint(bytes.Clone(secret)), Fingerprint(other))
+	}
+	raw, err := hex.DecodeString(name)
+	if err != nil || len(raw) != 8 {
+		t.Errorf("fingerprint %q: %v", name, err)
+	}
+	k := mustKeys(t, "s")
+	for what, key := range map[string][]byte{"the secret": secret, "memberlist's key": k.gossip, "the authority's": k.signer} {
+		if bytes.Contains(key, raw) {
+			t.Errorf("the fingerprint is a part of %s", what)
+		}
+	}
+	if Fingerprint(nil) != "alone" {
+		t.Errorf("fingerprint %q without a secret", Fingerprint(nil))
+	}
+}
+
 func TestASecretHasItsLength(t *testing.T) {
 	for _, secret := range [][]byte{nil, {}, make([]byte, 31), make([]byte, 33)} {
 		if _, err := newKeys(secret); err == nil {
@@ -162,7 +184,7 @@ func TestANodeWithAWrongSecretChangesNothing(t *testing.T) {
 	b := start(t, l, "b", a)
 	agree(t, a, b)
 	stranger := prepare(t, l, "c", func(o *Options) {
-		o.Join, o.Secret = []string{a.Joinable(), b.Joinable()}, []byte(strings.Repeat("x", secretLen))
+		o.Join, o.Secret = []string{a.Joinable(), b.Joinable()}, []byte(strings.Repeat("x", SecretLen))
 	})
 	if err := stranger.Start(t.Context(), stranger.holder); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net"
 
+	"bongsu/cluster"
 	"bongsu/internal/hub"
 )
 
@@ -18,9 +19,6 @@ type ClusterConfig struct {
 	ClusterAdvertise  string   `name:"cluster-advertise" env:"BONGSU_CLUSTER_ADVERTISE" help:"Host or IP address under which other nodes reach this one's two cluster ports; found out if empty."`
 }
 
-// secretLen is the length of the key that the nodes share, in bytes.
-const secretLen = 32
-
 // secret returns the key that the nodes share, nil if none is set. The error says
 // nothing of what was set.
 func (c *ClusterConfig) secret() ([]byte, error) {
@@ -31,11 +29,11 @@ func (c *ClusterConfig) secret() ([]byte, error) {
 		hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
 		base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
 	} {
-		if key, err := decode(c.ClusterSecret); err == nil && len(key) == secretLen {
+		if key, err := decode(c.ClusterSecret); err == nil && len(key) == cluster.SecretLen {
 			return key, nil
 		}
 	}
-	return nil, hub.Invalidf("BONGSU_CLUSTER_SECRET is not %d bytes in hex or base64; `openssl rand -hex %d` makes one", secretLen, secretLen)
+	return nil, hub.Invalidf("BONGSU_CLUSTER_SECRET is not %d bytes in hex or base64; `openssl rand -hex %d` makes one", cluster.SecretLen, cluster.SecretLen)
 }
 
 // checkCluster returns an error that says what to change, wrapping hub.ErrInvalid.
@@ -63,7 +61,7 @@ func (c *Config) checkCluster() error {
 	case c.ClickHouseDSN == "":
 		return hub.Invalidf("several nodes share one timeline: set BONGSU_CLICKHOUSE_DSN, or leave BONGSU_CLUSTER_BIND empty for a single node")
 	case secret == nil && !local:
-		return hub.Invalidf("nodes that others can reach share a key: set BONGSU_CLUSTER_SECRET to 32 bytes in hex or base64 (`openssl rand -hex %d`)", secretLen)
+		return hub.Invalidf("nodes that others can reach share a key: set BONGSU_CLUSTER_SECRET to 32 bytes in hex or base64 (`openssl rand -hex %d`)", cluster.SecretLen)
 	case !isLoopback(c.ClusterBind) && isLoopback(c.ClusterRemoteAddr):
 		return hub.Invalidf("BONGSU_CLUSTER_BIND can be reached by others, and BONGSU_CLUSTER_REMOTE_ADDR, %q, cannot: set it to something like 0.0.0.0:7947", c.ClusterRemoteAddr)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"bongsu/cluster"
 	"bongsu/internal/hub"
 )
 
@@ -20,7 +21,7 @@ func clustered() Config {
 		CompatConfig:  CompatConfig{TimeZone: "Asia/Seoul"},
 		ClusterConfig: ClusterConfig{
 			ClusterBind: "10.0.0.1:7946", ClusterRemoteAddr: "10.0.0.1:7947",
-			ClusterJoin: []string{"bongsu.default.svc"}, ClusterSecret: strings.Repeat("ab", secretLen),
+			ClusterJoin: []string{"bongsu.default.svc"}, ClusterSecret: strings.Repeat("ab", cluster.SecretLen),
 		},
 	}
 }
