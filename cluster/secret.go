@@ -58,11 +58,17 @@ type keys struct {
 	authority *x509.Certificate
 	signer    ed25519.PrivateKey
 	pool      *x509.CertPool
+	// now reads the wall clock, by which others judge a certificate.
+	now func() time.Time
 
 	mu   sync.Mutex
 	leaf *tls.Certificate
 	made time.Time
 }
+
+// wallClock returns the time without a monotonic reading: that one does not step
+// when the clock is set, and would hide how old a certificate has become.
+func wallClock() time.Time { return time.Now().Round(0) }
 
 // newKeys derives the keys. All who know the secret derive the same authority.
 func newKeys(secret []byte) (*keys, error) {
@@ -77,7 +83,7 @@ func newKeys(secret []byte) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keys{gossip: gossip, signer: ed25519.NewKeyFromSeed(seed), pool: x509.NewCertPool()}
+	k := &keys{gossip: gossip, signer: ed25519.NewKeyFromSeed(seed), pool: x509.NewCertPool(), now: wallClock}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: "bongsu cluster"},
@@ -104,7 +110,7 @@ func newKeys(secret []byte) (*keys, error) {
 func (k *keys) certificate() (*tls.Certificate, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := time.Now()
+	now := k.now()
 	if k.leaf != nil && now.Sub(k.made).Abs() < leafRenewal {
 		return k.leaf, nil
 	}

@@ -119,9 +119,36 @@ func TestCertificatesOutliveAJumpOfTheClock(t *testing.T) {
 	if again, err := k.certificate(); err != nil || again != leaf {
 		t.Error("a new certificate was made, though the last is fresh")
 	}
-	k.made = k.made.Add(-2 * leafRenewal)
-	if again, err := k.certificate(); err != nil || again == leaf {
-		t.Error("no new certificate was made of an old one")
+}
+
+func TestTheAgeOfACertificateGoesByTheWallClock(t *testing.T) {
+	k := mustKeys(t, "s")
+	if now := k.now(); now != now.Round(0) {
+		t.Errorf("%s was read off the monotonic clock, which does not step with the wall clock", now)
+	}
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	k.now = func() time.Time { return now }
+	last, err := k.certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []time.Duration{time.Hour, leafRenewal, -365 * 24 * time.Hour, 2 * 365 * 24 * time.Hour} {
+		now = now.Add(step)
+		leaf, err := k.certificate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if renewed := leaf != last; renewed != (step != time.Hour) {
+			t.Errorf("after a step of %s: renewed is %v", step, renewed)
+		}
+		parsed, err := x509.ParseCertificate(leaf.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parsed.Verify(x509.VerifyOptions{Roots: k.pool, DNSName: serverName, CurrentTime: now}); err != nil {
+			t.Errorf("after a step of %s: %v", step, err)
+		}
+		last = leaf
 	}
 }
 
