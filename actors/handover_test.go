@@ -221,6 +221,58 @@ func TestAKeptShardAnswersAtOnceAndOneThatOthersMayHaveHadDoesNot(t *testing.T) 
 	}
 }
 
+func TestAShardThatAnotherNodeHasSinceALaterGenerationIsLetGoAtOnce(t *testing.T) {
+	n := start(t)
+	n.publish(t, note("all", "a"), note("mall:1", "b"))
+	for _, stream := range []hub.Stream{"all", "mall:1"} {
+		if _, err := n.core.Follow(t.Context(), stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := hub.All.Shard(shards)
+	eventually(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
+	n.host.Release(t.Context(), id) // Kafka is away from here; nobody calls Assigned
+	before := n.changes.Load()
+	n.host.Yield(2, []int32{id})
+	eventually(t, "its followers are told", func() bool { return n.sink.isLost("all") })
+	eventually(t, "the cluster is told", func() bool { return n.changes.Load() > before })
+	if _, err := n.host.Head(t.Context(), "all"); !hub.Temporary(err) {
+		t.Errorf("Head = %v, want a temporary error", err)
+	}
+	if _, owned := n.host.Ownership(); slices.Contains(owned, id) || len(owned) != shards-1 {
+		t.Errorf("it answers for %v", owned)
+	}
+	if _, err := n.host.Head(t.Context(), "mall:1"); err != nil || n.sink.isLost("mall:1") {
+		t.Errorf("Head = %v; a shard that nobody else has was let go, too", err)
+	}
+	if !n.host.Serving() {
+		t.Error("the host does not call itself serving, although it owes nobody an answer")
+	}
+	n.reclaim(t, 3)
+	if head, err := n.core.Follow(t.Context(), "all"); err != nil || head.Seq != 1 {
+		t.Errorf("Follow = %+v, %v after the shard was claimed anew", head, err)
+	}
+}
+
+func TestAnOldWordOfAnotherOwnerEndsNothing(t *testing.T) {
+	n := start(t)
+	n.reclaim(t, 4)
+	if _, err := n.core.Follow(t.Context(), "all"); err != nil {
+		t.Fatal(err)
+	}
+	for _, generation := range []int32{-1, 0, 3, 4} {
+		n.host.Yield(generation, everyShard)
+	}
+	if _, owned := n.host.Ownership(); len(owned) != shards {
+		t.Errorf("it answers for %v", owned)
+	}
+	n.publish(t, note("all", "a"))
+	eventually(t, "a is delivered", func() bool { return len(n.sink.got("all")) == 1 })
+	if n.sink.isLost("all") {
+		t.Error("a follower was told that the stream is lost")
+	}
+}
+
 func TestANodeWithoutShardsServesOnceItKnowsThat(t *testing.T) {
 	n := newNode(t, newMemory(), &log{records: make([][]hub.Record, shards), commits: map[int32]int64{}})
 	defer n.host.Stop(context.Background())

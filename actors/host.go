@@ -94,7 +94,7 @@ type Host struct {
 	runtime Runtime
 	commits atomic.Pointer[Commits]
 
-	ownership  sync.Mutex // makes Assigned and LetGo one step each
+	ownership  sync.Mutex // makes Assigned, Yield and LetGo one step each
 	assigned   bool       // since the start or the last LetGo
 	generation int32      // the newest that this node took part in
 

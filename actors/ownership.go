@@ -24,6 +24,27 @@ func (h *Host) Assigned(generation int32, shards []int32) {
 	h.announce()
 }
 
+// Yield says that another node has had these shards since a generation of the
+// journal's consumer group. Where this node knows of none so late, it has been cut
+// off from the group: actors of these shards are let go at once, and their followers
+// told, until the shards are owned anew. A generation that is not later than the
+// newest in which a shard was assigned here changes nothing.
+func (h *Host) Yield(generation int32, shards []int32) {
+	h.ownership.Lock()
+	defer h.ownership.Unlock()
+	yielded := 0
+	for _, id := range shards {
+		if h.shards[id].yield(generation) {
+			yielded++
+		}
+	}
+	if yielded > 0 {
+		h.log.Warn("shards of this node are another's by now; their actors are let go",
+			"shards", yielded, "generation", generation, "own_generation", h.generation)
+		h.announce()
+	}
+}
+
 // LetGo stops all actors now, and tells their followers. The host answers for
 // nothing until shards are assigned and owned anew, in whatever actor system there
 // is then. Claims that are under way fail with their next records.

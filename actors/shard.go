@@ -59,6 +59,18 @@ func (s *shard) assign(generation int32, mine bool) {
 	}
 }
 
+// yield gives the shard up if another node has had it since a later generation, and
+// reports whether it did.
+func (s *shard) yield(generation int32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	over := s.rules.Yield(generation)
+	if over {
+		s.endLocked()
+	}
+	return over
+}
+
 // letGo gives the shard up until it is owned anew.
 func (s *shard) letGo() {
 	s.mu.Lock()

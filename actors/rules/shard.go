@@ -7,7 +7,7 @@ import "bongsu/internal/hub"
 // answered. The zero Shard is not held.
 //
 // A tenure is the time for which the shard is held: from a fresh Own until
-// Assigned or LetGo ends it, or an Own that finds that others went further. The
+// Assigned, Yield or LetGo ends it, or an Own that finds that others went further. The
 // actors and the Ledger of a tenure end with it. It outlives claims: while the
 // group is rebalanced, or Kafka is away, the actors stay warm. They are never
 // wrong, whoever owned the shard in between: all that they know is a function of
@@ -33,6 +33,13 @@ func (s *Shard) Assigned(generation int32, mine bool) (over bool) {
 	s.gap = s.gap || generation != s.generation+1
 	s.generation = generation
 	return false
+}
+
+// Yield says that another node has had the shard since a generation of the group.
+// It returns true if that ends a tenure: one of an earlier generation, which goes on
+// only because this node does not hear of the group. An older word changes nothing.
+func (s *Shard) Yield(generation int32) (over bool) {
+	return s.generation < generation && s.LetGo()
 }
 
 // Own begins a claim: records follow from offset from on, which is the committed
