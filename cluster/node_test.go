@@ -119,6 +119,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"no name":                func(o *Options) { o.Name = "" },
 		"a name too long":        func(o *Options) { o.Name = strings.Repeat("n", 250) },
 		"a URL too long":         func(o *Options) { o.URL = "http://" + strings.Repeat("u", 250) },
+		"a URL with a path":      func(o *Options) { o.URL = "https://a.example/b" },
 		"no shards":              func(o *Options) { o.Shards = 0 },
 		"too many shards":        func(o *Options) { o.Shards = 2049 },
 		"no secret off loopback": func(o *Options) { o.Secret = nil },
@@ -132,6 +133,10 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	}
 	if _, err := New(good); err != nil {
 		t.Error(err)
+	}
+	good.URL = "https://a.example/"
+	if node, err := New(good); err != nil || node.opts.URL != "https://a.example" {
+		t.Errorf("New = %v with a slash at the URL's end", err)
 	}
 	good.Secret, good.Bind, good.RemoteAddr = nil, "127.0.0.1:0", "127.0.0.1:0"
 	if _, err := New(good); err != nil {

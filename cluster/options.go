@@ -38,7 +38,8 @@ type Options struct {
 	// Secret is 32 bytes that all nodes share. It may be nil alone, and on loopback,
 	// where it then keeps nobody out.
 	Secret []byte
-	// URL is where clients reach this node over HTTP, empty if they must not be told.
+	// URL is where clients reach this node over HTTP, scheme, host and port only; empty
+	// if they must not be told.
 	URL string
 	// Shards is how many the journal has, from 1 to view.MaxShards.
 	Shards int32
@@ -84,6 +85,7 @@ func (o *Options) check() (place, error) {
 	if p.remote, err = parseAddr("remote address", o.RemoteAddr); err != nil {
 		return p, err
 	}
+	o.URL = strings.TrimRight(o.URL, "/")
 	if o.network.dial == nil {
 		o.network.dial = dialTCP
 	}

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -26,7 +30,8 @@ type Announcement struct {
 	Name string
 	// Addr is where other nodes reach its actors, host:port.
 	Addr string
-	// URL is where clients reach it, "" if they must not be told.
+	// URL is where clients reach it: an origin such as https://node-1.example.com or
+	// http://10.0.0.1:8080, without a slash at its end; "" if they must not be told.
 	URL string
 	// Since is when the node took its ID, in milliseconds since 1970.
 	Since int64
@@ -100,6 +105,9 @@ func (a Announcement) check() error {
 			return fmt.Errorf("announcement: %q is not printable text", text)
 		}
 	}
+	if a.URL != "" && !origin(a.URL) {
+		return fmt.Errorf("announcement: %q is no URL of http or https with a host, perhaps a port, and nothing else", a.URL)
+	}
 	if a.Since < 0 || a.Generation < 0 {
 		return errors.New("announcement: a number is negative")
 	}
@@ -123,6 +131,31 @@ func printable(text string) bool {
 		}
 	}
 	return true
+}
+
+// origin reports whether text is a web server's scheme, host and port alone. Such
+// URLs go to browsers, and the pages behind them are trusted.
+func origin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
+		return false
+	}
+	if strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return false
+		}
+	}
+	host := u.Hostname()
+	if strings.HasPrefix(u.Host, "[") {
+		_, err := netip.ParseAddr(host)
+		return err == nil
+	}
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._", r))
+	})
 }
 
 // reader takes fields off the front of rest; after the first that is not there it

@@ -16,7 +16,7 @@ func largest() view.Announcement {
 		all = append(all, shard)
 	}
 	return view.Announcement{
-		ID: strings.Repeat("i", 22), Name: strings.Repeat("n", 63), Addr: strings.Repeat("a", 69), URL: strings.Repeat("u", 70),
+		ID: strings.Repeat("i", 22), Name: strings.Repeat("n", 63), Addr: strings.Repeat("a", 69), URL: "https://" + strings.Repeat("u", 62),
 		Since: math.MaxInt64, Version: math.MaxUint32, Generation: math.MaxInt32, Shards: view.SetOf(all...),
 	}
 }
@@ -69,6 +69,45 @@ func TestAnnouncementsThatAreNoneAreRefused(t *testing.T) {
 		spoil(&a)
 		if _, err := a.Encode(); err == nil {
 			t.Errorf("%s: encoded", name)
+		}
+	}
+}
+
+func TestAURLIsAnOriginOfTheWebOrNone(t *testing.T) {
+	for url, good := range map[string]bool{
+		"":                           true,
+		"http://a":                   true,
+		"https://node-1.example.com": true,
+		"http://10.0.0.1:8080":       true,
+		"https://[fe80::1]:8443":     true,
+		"https://a/":                 false,
+		"https://a/x":                false,
+		"https://a?x=1":              false,
+		"https://a?":                 false,
+		"https://a#x":                false,
+		"https://user@a":             false,
+		"https://user:pass@a":        false,
+		"https://":                   false,
+		"https://:80":                false,
+		"https://a:":                 false,
+		"https://a:99999":            false,
+		"https://a;script-src":       false,
+		"https://a,b":                false,
+		"https://*.a":                false,
+		"https://a\"":                false,
+		"https://<a>":                false,
+		"https://[::1":               false,
+		"https://[a]":                false,
+		"HTTPS://a":                  false,
+		"ws://a":                     false,
+		"javascript:alert(1)":        false,
+		"a":                          false,
+		"//a":                        false,
+	} {
+		a := member("a", 1, 3)
+		a.URL = url
+		if _, err := a.Encode(); (err == nil) != good {
+			t.Errorf("%q: %v", url, err)
 		}
 	}
 }
