@@ -10,8 +10,10 @@ import (
 
 const (
 	// pagesFor is how long the URL of a node that has gone is remembered, and
-	// maxPages how many.
-	pagesFor = 24 * time.Hour
+	// maxPages how many. Pages that the node served connect to another one within
+	// minutes, and whoever has its address next should not be trusted for longer than
+	// they may take: a page that was put to sleep for an hour has to be loaded again.
+	pagesFor = time.Hour
 	maxPages = 256
 )
 
@@ -54,6 +56,6 @@ func (u *urls) note(now time.Time, living []string) {
 func (n *Node) URLs() []string { return *n.urls.living.Load() }
 
 // PageURLs returns URLs, and after them those of nodes that have gone in the last
-// day or so: a page that such a node has served is still open in somebody's browser.
+// hour or so: a page that such a node has served is still open in somebody's browser.
 // The slice is shared.
 func (n *Node) PageURLs() []string { return *n.urls.pages.Load() }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestThePageOfANodeThatHasGoneIsRememberedForADay(t *testing.T) {
+func TestThePageOfANodeThatHasGoneIsRememberedForAnHour(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	u := newURLs()
 	u.note(now, []string{"http://a", "http://b"})
@@ -23,9 +23,13 @@ func TestThePageOfANodeThatHasGoneIsRememberedForADay(t *testing.T) {
 		t.Errorf("pages %v after it came back", got)
 	}
 	u.note(now.Add(3*time.Minute), []string{"http://a"})
-	u.note(now.Add(pagesFor+4*time.Minute), []string{"http://a"})
+	u.note(now.Add(time.Hour), []string{"http://a"})
+	if got := *u.pages.Load(); !slices.Equal(got, []string{"http://a", "http://b"}) {
+		t.Errorf("pages %v within the hour", got)
+	}
+	u.note(now.Add(time.Hour+4*time.Minute), []string{"http://a"})
 	if got := *u.pages.Load(); !slices.Equal(got, []string{"http://a"}) {
-		t.Errorf("pages %v after a day", got)
+		t.Errorf("pages %v after an hour", got)
 	}
 }
 
