@@ -9,16 +9,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
+// A connection that outlives its request may be to a hub that is gone.
+const json = { "content-type": "application/json", connection: "close" };
 const binary = resolve(process.env["BONGSU_BINARY"] ?? join(import.meta.dirname, "../../bin/bongsu"));
 
 /** An event as a domain service publishes it. */
 export interface Event {
   id?: string;
   type?: string;
-  target: string;
+  target: string | string[];
   title?: string;
   body?: string;
   link?: string;
+  data?: object;
+  at?: string;
 }
 
 /** A real hub in development mode, with everything embedded, on ports of its own. */
@@ -28,7 +32,7 @@ export class Hub {
   readonly #dir: string;
   #process: ChildProcess | undefined;
 
-  private constructor(dir: string, http: number, kafka: number) {
+  private constructor(dir: string, http: number, kafka: number, env: NodeJS.ProcessEnv) {
     this.#dir = dir;
     this.url = `http://127.0.0.1:${http}`;
     const clean = Object.entries(process.env).filter(([name]) => !name.startsWith("BONGSU_"));
@@ -40,13 +44,14 @@ export class Hub {
       BONGSU_KAFKA_BROKERS: "",
       BONGSU_DATA_DIR: join(dir, "data"),
       BONGSU_DRAIN_WINDOW: "500ms",
+      ...env,
     };
   }
 
-  /** Starts a hub and returns when it is ready. */
-  static async start(): Promise<Hub> {
+  /** Starts a hub with further settings and returns when it is ready. */
+  static async start(env: NodeJS.ProcessEnv = {}): Promise<Hub> {
     const dir = await mkdtemp(join(tmpdir(), "bongsu-web-"));
-    const hub = new Hub(dir, await freePort(), await freePort());
+    const hub = new Hub(dir, await freePort(), await freePort(), env);
     await hub.up();
     return hub;
   }
@@ -81,7 +86,7 @@ export class Hub {
 
   /** Publishes to Kafka with the command line, as an operator does. */
   async publish(event: Event): Promise<void> {
-    const args = ["publish", "--type", event.type ?? "ORDER_PLACED", "--target", event.target];
+    const args = ["publish", "--type", event.type ?? "ORDER_PLACED", ...[event.target].flat().flatMap((target) => ["--target", target])];
     for (const name of ["id", "title", "body", "link"] as const) {
       const value = event[name];
       if (value !== undefined) args.push(`--${name}`, value);
@@ -91,12 +96,12 @@ export class Hub {
 
   /** Publishes over HTTP: acknowledged when the journal has it. */
   async post(events: Event[]): Promise<void> {
-    const token = await this.#token("publisher");
+    const token = await this.token("publisher");
     for (const { target, ...event } of events) {
       const res = await fetch(`${this.url}/api/v1/events`, {
         method: "POST",
-        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-        body: JSON.stringify({ type: "ORDER_PLACED", ...event, targets: [target] }),
+        headers: { ...json, authorization: `Bearer ${token}` },
+        body: JSON.stringify({ type: "ORDER_PLACED", ...event, targets: [target].flat() }),
       });
       if (res.status !== 202) throw new Error(`${res.status}: ${await res.text()}`);
     }
@@ -104,15 +109,16 @@ export class Hub {
 
   /** How much the person has not read, as the API says. */
   async unread(admin: string, malls: string[] = []): Promise<number> {
-    const token = await this.#token(admin, malls);
+    const token = await this.token(admin, malls);
     const res = await fetch(`${this.url}/api/v1/unread`, { headers: { authorization: `Bearer ${token}` } });
     return ((await res.json()) as { total: number }).total;
   }
 
-  async #token(admin: string, malls: string[] = []): Promise<string> {
+  /** A token for the person. */
+  async token(admin: string, malls: string[] = []): Promise<string> {
     const res = await fetch(`${this.url}/api/v1/dev/sign-in`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: json,
       body: JSON.stringify({ admin, malls }),
     });
     if (!res.ok) throw new Error(`sign-in: ${res.status}: ${await res.text()}`);
