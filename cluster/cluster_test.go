@@ -35,6 +35,7 @@ type holder struct {
 	shards     []int32
 	letGo      int
 	follows    int
+	yielded    map[int32]int32 // shard to the newest generation in which it is another's
 }
 
 func (h *holder) own(generation int32, shards ...int32) {
@@ -54,6 +55,23 @@ func (h *holder) LetGo() {
 	defer h.mu.Unlock()
 	h.shards = nil
 	h.letGo++
+}
+
+func (h *holder) Yield(generation int32, shards []int32) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.yielded == nil {
+		h.yielded = map[int32]int32{}
+	}
+	for _, shard := range shards {
+		h.yielded[shard] = max(h.yielded[shard], generation)
+	}
+}
+
+func (h *holder) yields(shard int32) int32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.yielded[shard]
 }
 
 func (h *holder) Activate(hub.Stream) (*actor.PID, error) { return nil, hub.Unavailablef("not here") }

@@ -304,18 +304,14 @@ func (l *inbounds) unfollow(in *inbound, streams []hub.Stream) {
 	}
 }
 
-// drop ends the following of a stream, and reports whether it was followed at
-// another node.
-func (l *inbounds) drop(stream hub.Stream) bool {
+// drop ends the following of a stream at another node, if there is any.
+func (l *inbounds) drop(stream hub.Stream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	in := l.source[stream]
-	if in == nil {
-		return false
+	if in := l.source[stream]; in != nil {
+		delete(l.source, stream)
+		l.unfollow(in, []hub.Stream{stream})
 	}
-	delete(l.source, stream)
-	l.unfollow(in, []hub.Stream{stream})
-	return true
 }
 
 // closeAll ends all links for good.

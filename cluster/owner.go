@@ -34,6 +34,11 @@ type Owner interface {
 	// Ownership returns the shards that this node answers for, held in its newest
 	// generation.
 	Ownership() (generation int32, shards []int32)
+	// Yield says that another node announces these shards, in a generation. The actors
+	// of those that this node has from an earlier one stop now, and their followers are
+	// told: it has been cut off from the group. Nothing else changes. It does not block
+	// on other parts.
+	Yield(generation int32, shards []int32)
 	// LetGo stops all actors now. Nothing is owned until the shards are claimed anew.
 	LetGo()
 }

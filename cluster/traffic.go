@@ -93,19 +93,37 @@ func (t *traffic) stop() {
 	t.in.closeAll()
 }
 
-// viewChanged takes note of who came, went, and owns what. It does not block, and
-// must not be called at once.
+// viewChanged takes note of who came, went, and owns what. The view is the present
+// one already: who is told of a loss by it finds the new owner. It does not block,
+// and must not be called at once.
 func (t *traffic) viewChanged(before, now *view.View) {
 	for _, member := range before.Members() {
 		if _, still := now.Member(member.ID); !still {
 			t.calls.fail(member.ID)
 		}
 	}
+	t.yield(now)
 	t.in.viewChanged(now)
 	t.out.viewChanged(now)
 	t.metrics.keepOnly(now)
 	next := make(chan struct{})
 	close(*t.changed.Swap(&next)) // wakes calls that wait for an owner
+}
+
+// yield tells this node's owner which shards others have, and since when. A node
+// that cannot reach Kafka hears of it in no other way.
+func (t *traffic) yield(now *view.View) {
+	theirs := make(map[string][]int32)
+	for shard := range now.Shards() {
+		if id, ok := now.Owner(shard); ok && id != t.id {
+			theirs[id] = append(theirs[id], shard)
+		}
+	}
+	for id, shards := range theirs {
+		if member, ok := now.Member(id); ok {
+			t.owner.Yield(member.Generation, shards)
+		}
+	}
 }
 
 // watch breaks links that have fallen silent.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,7 +29,11 @@ type town struct {
 	mu       sync.Mutex
 	claims   map[int32]int // shard to station
 	absent   map[int]bool
-	lines    *lines // under the race detector
+	// generation grows with every move; a station that is cut off from it goes on
+	// announcing what it had then.
+	generation int32
+	cut        map[int]view.Announcement
+	lines      *lines // under the race detector
 }
 
 // station is a node's traffic with an owner and a follower of the test's.
@@ -51,7 +56,7 @@ func newTown(t testing.TB, n int) *town {
 	if test, ok := t.(*testing.T); ok {
 		test.Parallel() // what takes time here is waiting
 	}
-	w := &town{t: t, claims: map[int32]int{}, absent: map[int]bool{}, lines: newLines()}
+	w := &town{t: t, claims: map[int32]int{}, absent: map[int]bool{}, cut: map[int]view.Announcement{}, lines: newLines()}
 	for i := range n {
 		w.stations = append(w.stations, newStation(t, w, fmt.Sprintf("node-%c", 'a'+i)))
 	}
@@ -74,7 +79,7 @@ func newStation(t testing.TB, w *town, name string) *station {
 	t.Helper()
 	system := newSystem(t, w, name)
 	s := &station{town: w, name: name, system: system, follower: newRecorder(), registry: prometheus.NewRegistry()}
-	s.owner = &fakeOwner{owns: map[hub.Stream]*fakeStream{}, keys: map[string]int{}, holds: func(stream hub.Stream) bool { return w.ownerOf(stream) == s }}
+	s.owner = &fakeOwner{owns: map[hub.Stream]*fakeStream{}, keys: map[string]int{}, yielded: map[int32]int32{}, holds: func(stream hub.Stream) bool { return w.ownerOf(stream) == s }, newest: s.newest}
 	s.view.Store(view.New(trafficShards))
 	metrics, err := newLinkMetrics(s.registry)
 	if err != nil {
@@ -108,14 +113,36 @@ func (s *station) only(pass func(message any) bool) {
 	s.filter.Store(&pass)
 }
 
-// move gives the shards of streams to a station and tells everybody.
+// move gives the shards of streams to a station, in a new generation, and tells
+// everybody.
 func (w *town) move(to int, streams ...hub.Stream) {
 	w.mu.Lock()
+	w.generation++
 	for _, stream := range streams {
 		w.claims[stream.Shard(trafficShards)] = to
 	}
 	w.mu.Unlock()
 	w.publish()
+}
+
+// cutOff keeps a station from hearing of later generations.
+func (w *town) cutOff(i int) {
+	own, _ := w.stations[i].view.Load().Member(w.stations[i].id())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut[i] = own
+}
+
+// newest returns the newest generation that the station has heard of.
+func (s *station) newest() int32 {
+	s.town.mu.Lock()
+	defer s.town.mu.Unlock()
+	for i, own := range s.town.cut {
+		if s.town.stations[i] == s {
+			return own.Generation
+		}
+	}
+	return s.town.generation
 }
 
 // remove has all others find a station gone.
@@ -149,10 +176,14 @@ func (w *town) publish() {
 	}
 	var members []view.Announcement
 	for i, s := range w.stations {
+		own, cut := w.cut[i]
+		if !cut {
+			own = view.Announcement{
+				ID: s.system.ID, Name: s.name, Addr: s.system.Address(), Generation: w.generation, Shards: view.SetOf(shards[i]...),
+			}
+		}
 		if !w.absent[i] {
-			members = append(members, view.Announcement{
-				ID: s.system.ID, Name: s.name, Addr: s.system.Address(), Shards: view.SetOf(shards[i]...),
-			})
+			members = append(members, own)
 		}
 	}
 	absent := maps.Clone(w.absent)
@@ -169,7 +200,8 @@ func (s *station) id() string { return s.system.ID }
 
 // fakeOwner owns streams and keeps all their entries.
 type fakeOwner struct {
-	holds func(hub.Stream) bool
+	holds  func(hub.Stream) bool
+	newest func() int32 // generation that it knows of
 
 	mu       sync.Mutex
 	owns     map[hub.Stream]*fakeStream
@@ -177,7 +209,8 @@ type fakeOwner struct {
 	failNext int            // of commands
 	stall    chan struct{}  // while not nil, calls wait for it
 	calls    int
-	begins   uint64 // tails hold what comes after it
+	begins   uint64          // tails hold what comes after it
+	yielded  map[int32]int32 // shard to the newest generation in which it is another's
 }
 
 type fakeStream struct {
@@ -319,6 +352,28 @@ func (o *fakeOwner) Mark(ctx context.Context, admin string, marks map[hub.Stream
 func (o *fakeOwner) Ownership() (int32, []int32) { return 0, nil }
 func (o *fakeOwner) LetGo()                      {}
 
+func (o *fakeOwner) Yield(generation int32, shards []int32) {
+	own := o.newest()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, shard := range shards {
+		o.yielded[shard] = max(o.yielded[shard], generation)
+	}
+	for stream := range o.owns {
+		if own < generation && slices.Contains(shards, stream.Shard(trafficShards)) {
+			o.loseLocked(stream)
+		}
+	}
+}
+
+// yields returns of which generation another's claim of the stream's shard is; 0 if
+// nobody has told.
+func (o *fakeOwner) yields(stream hub.Stream) int32 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.yielded[stream.Shard(trafficShards)]
+}
+
 // add gives a stream its next entries, in one delivery.
 func (o *fakeOwner) add(t *testing.T, stream hub.Stream, n, size int) {
 	t.Helper()
@@ -343,87 +398,14 @@ func (o *fakeOwner) add(t *testing.T, stream hub.Stream, n, size int) {
 func (o *fakeOwner) letGo(stream hub.Stream) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.loseLocked(stream)
+}
+
+func (o *fakeOwner) loseLocked(stream hub.Stream) {
 	for f := range o.owns[stream].followers {
 		f.Lost(stream)
 	}
 	o.owns[stream].followers = map[hub.Follower]bool{}
-}
-
-// recorder keeps what it is given.
-type recorder struct {
-	mu      sync.Mutex
-	entries map[hub.Stream][]*hub.Entry
-	marks   map[string]map[hub.Stream]uint64
-	floors  map[hub.Stream]uint64
-	lost    map[hub.Stream]int
-	hold    chan struct{} // while not nil, deliveries wait for it
-}
-
-func newRecorder() *recorder {
-	return &recorder{
-		entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{},
-		floors: map[hub.Stream]uint64{}, lost: map[hub.Stream]int{},
-	}
-}
-
-func (r *recorder) Deliver(stream hub.Stream, entries []*hub.Entry) {
-	r.mu.Lock()
-	hold := r.hold
-	r.mu.Unlock()
-	if hold != nil {
-		<-hold
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.entries[stream] = append(r.entries[stream], entries...)
-}
-
-func (r *recorder) Marked(admin string, marks map[hub.Stream]uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.marks[admin] = marks
-}
-
-func (r *recorder) Retained(stream hub.Stream, floor uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.floors[stream] = floor
-}
-
-func (r *recorder) Lost(stream hub.Stream) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lost[stream]++
-}
-
-func (r *recorder) losses(stream hub.Stream) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.lost[stream]
-}
-
-// seqs returns the numbers of the entries that came, and checks that they rise
-// one by one from the first.
-func (r *recorder) seqs(t *testing.T, stream hub.Stream) (first, last uint64) {
-	t.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, entry := range r.entries[stream] {
-		if i == 0 {
-			first, last = entry.Seq, entry.Seq-1
-		}
-		if entry.Seq != last+1 {
-			t.Fatalf("entry %d came after %d", entry.Seq, last)
-		}
-		last = entry.Seq
-	}
-	return first, last
-}
-
-func (r *recorder) forget(stream hub.Stream) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.entries, stream)
 }
 
 // soon waits until a condition holds.

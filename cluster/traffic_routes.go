@@ -42,11 +42,11 @@ func (t *traffic) Follow(ctx context.Context, stream hub.Stream) (head hub.Head,
 	return head, err
 }
 
-// Unfollow ends that, without waiting.
+// Unfollow ends that, without waiting: at another node, and here, for the stream may
+// have moved, and its former actor be alive.
 func (t *traffic) Unfollow(stream hub.Stream) {
-	if !t.in.drop(stream) {
-		t.owner.Unfollow(stream, t.follower)
-	}
+	t.in.drop(stream)
+	t.owner.Unfollow(stream, t.follower)
 }
 
 // Heads returns where the streams stand, in their order.
