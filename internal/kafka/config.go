@@ -47,6 +47,11 @@ type Config struct {
 	TLS *tls.Config
 	// SASL, if not nil, signs in.
 	SASL *SASL
+	// Fingerprint tells the members of one cluster from those of another: a
+	// consumer group takes only members of one fingerprint, those who came first.
+	// It is seen by all who may describe the groups, so it must give away no
+	// secret. "" is a fingerprint like any other.
+	Fingerprint string
 }
 
 // SASL says how to sign in.

@@ -19,7 +19,8 @@ const describeVersion = 3
 // process has left there that was killed or that hangs. The groups would
 // otherwise wait for them until their sessions time out; a rebalance that waits
 // for them goes on at once. A member that lives after all is told at its next
-// heartbeat, ends its claims and joins again. It returns how many were removed;
+// heartbeat, ends its claims and joins again. A group that members with another
+// fingerprint are at work in is left alone. It returns how many were removed;
 // groups and members that do not exist are no error. The error wraps
 // hub.ErrUnavailable. ctx is looked at between requests, each of which is
 // bounded.
@@ -39,7 +40,7 @@ func Evict(ctx context.Context, cfg Config, groups []string, clientID string) (i
 		if err := ctx.Err(); err != nil {
 			return removed, err
 		}
-		count, err := evict(client, group, clientID)
+		count, err := evict(client, group, clientID, cfg.Fingerprint)
 		removed += count
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("remove %s from %s: %w", clientID, group, Classify(err)))
@@ -49,7 +50,7 @@ func Evict(ctx context.Context, cfg Config, groups []string, clientID string) (i
 }
 
 // evict removes the members of one group.
-func evict(client sarama.Client, group, clientID string) (int, error) {
+func evict(client sarama.Client, group, clientID, fingerprint string) (int, error) {
 	coordinator, err := client.Coordinator(group)
 	if err != nil {
 		return 0, err
@@ -62,6 +63,9 @@ func evict(client sarama.Client, group, clientID string) (int, error) {
 	for _, group := range described.Groups {
 		if group.Err != sarama.ErrNoError && group.Err != sarama.ErrGroupIDNotFound {
 			return 0, group.Err
+		}
+		if group.Protocol != "" && group.Protocol != protocolName(fingerprint) { // "" while a rebalance is under way
+			return 0, nil
 		}
 		for _, member := range group.Members {
 			if member.ClientId == clientID {

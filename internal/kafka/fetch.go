@@ -236,15 +236,6 @@ func (f *fetcher) loop(ctx context.Context, id int32, added <-chan struct{}) {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // fetch reads once, and hands out what came. whole says that due is everything
 // that is read from this broker; memory may be nil. An error is of the connection.
 func (f *fetcher) fetch(broker *sarama.Broker, due []*source, whole bool, wait time.Duration, memory *fetchSession) error {

@@ -31,7 +31,12 @@ type watch struct {
 
 func startWatch(t *testing.T, cfg Config, hold chan struct{}) *watch {
 	t.Helper()
-	w := &watch{running: map[int32]int64{}, hold: hold, group: NewGroup(cfg, "g", []string{"t"}, slog.New(slog.DiscardHandler))}
+	return startLogged(t, cfg, hold, slog.New(slog.DiscardHandler))
+}
+
+func startLogged(t *testing.T, cfg Config, hold chan struct{}, log *slog.Logger) *watch {
+	t.Helper()
+	w := &watch{running: map[int32]int64{}, hold: hold, group: NewGroup(cfg, "g", []string{"t"}, log)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {

@@ -11,20 +11,18 @@ import (
 )
 
 const (
-	// protocol names how partitions are shared out: all members must agree.
-	protocol     = "bongsu-keep"
-	protocolType = "consumer"
-	// metadataVersion is the first whose subscriptions tell owned partitions and
-	// their generation.
-	metadataVersion = 2
-	// The versions of requests are ones that the oldest brokers know.
-	syncVersion      = 5
+	// heartbeatVersion is one that the oldest brokers know.
 	heartbeatVersion = 4
 	// callTimeout bounds a request that is answered at once.
 	callTimeout = 2 * time.Second
 	// joinPause is how long it is until a join is tried again that another one
 	// has overtaken.
 	joinPause = 10 * time.Millisecond
+	// strangersPause is how long it is until a join is tried again that the
+	// group's members have nothing in common with, strangersSaid until that is
+	// logged again.
+	strangersPause = 2 * time.Second
+	strangersSaid  = time.Minute
 )
 
 // member speaks for a process to the group's coordinator. All its methods are
@@ -50,12 +48,15 @@ type member struct {
 	// seen is when the coordinator last took us for a member.
 	seen time.Time
 	away outage.Log
+	// evicted says that nothing is left of the process that had this name before.
+	evicted bool
+	// strangers is when the group was last said to be another cluster's.
+	strangers time.Time
 }
 
 // run is a member until ctx ends, and leaves.
 func (m *member) run(ctx context.Context) {
 	defer m.leave()
-	m.evictPredecessor()
 	var pause Backoff
 	for ctx.Err() == nil {
 		again, err := m.join(ctx)
@@ -68,6 +69,10 @@ func (m *member) run(ctx context.Context) {
 				m.stay(ctx)
 			}
 		case errors.Is(err, sarama.ErrMemberIdRequired): // join gave us an id
+			m.evictPredecessor()
+		case errors.Is(err, sarama.ErrInconsistentGroupProtocol):
+			m.excluded(err)
+			sleep(ctx, strangersPause)
 		case errors.Is(err, sarama.ErrRebalanceInProgress):
 			m.seen = time.Now()
 			sleep(ctx, joinPause)
@@ -78,16 +83,31 @@ func (m *member) run(ctx context.Context) {
 	}
 }
 
-// evictPredecessor removes what a killed process of this name has left.
+// evictPredecessor removes, once, what a killed process of this name has left. By
+// giving us an id the coordinator has said that the members speak our protocol,
+// with our fingerprint: it throws out nobody of another cluster.
 func (m *member) evictPredecessor() {
-	if m.group.cfg.ClientID == "" {
+	if m.evicted || m.group.cfg.ClientID == "" {
 		return
 	}
-	count, err := evict(m.client, m.group.id, m.group.cfg.ClientID)
+	m.evicted = true
+	count, err := evict(m.client, m.group.id, m.group.cfg.ClientID, m.group.cfg.Fingerprint)
 	if err != nil {
 		m.group.log.Debug("what a killed process may have left in the consumer group stays until it times out", "err", err)
 	} else if count > 0 {
 		m.group.log.Info("removed what a killed process of this name had left in the consumer group", "members", count)
+	}
+}
+
+// excluded deals with a group whose members are another cluster's: nothing in it
+// is ours.
+func (m *member) excluded(err error) {
+	m.id = ""
+	m.lose(err)
+	if now := time.Now(); now.Sub(m.strangers) >= strangersSaid {
+		m.strangers = now
+		m.group.log.Error("another cluster has this consumer group, so this node gets nothing to do: "+
+			"give all nodes of one cluster the same secret, and clusters of their own a Kafka of their own", "err", err)
 	}
 }
 
@@ -202,166 +222,6 @@ func (m *member) leave() {
 		m.group.log.Debug("cannot leave the consumer group", "err", err)
 	}
 	m.id = ""
-}
-
-// join takes part in a rebalance and makes of our claims what comes of it. It
-// reports whether it has ended some, so that we must join again.
-func (m *member) join(ctx context.Context) (again bool, err error) {
-	request, err := m.joinRequest()
-	if err != nil {
-		return false, err
-	}
-	joined, err := call(ctx, m, joinTimeout+callTimeout, func(b *sarama.Broker) (*sarama.JoinGroupResponse, error) {
-		return b.JoinGroup(request)
-	})
-	if err != nil {
-		return false, err
-	}
-	if joined.Err == sarama.ErrMemberIdRequired || joined.Err == sarama.ErrNoError {
-		m.id = joined.MemberId
-	}
-	if joined.Err != sarama.ErrNoError {
-		return false, joined.Err
-	}
-	given, err := m.sync(ctx, joined)
-	if err != nil {
-		return false, err
-	}
-	m.seen, m.generation = time.Now(), joined.GenerationId
-	m.group.setMember(m.id, m.generation)
-	return m.adopt(given), nil
-}
-
-// joinRequest tells the group what we hold.
-func (m *member) joinRequest() (*sarama.JoinGroupRequest, error) {
-	request := sarama.NewJoinGroupRequest(oldestBroker)
-	request.GroupId, request.MemberId, request.ProtocolType = m.group.id, m.id, protocolType
-	request.SessionTimeout = int32(session.Milliseconds())
-	request.RebalanceTimeout = int32(joinTimeout.Milliseconds())
-	subscription := &sarama.ConsumerGroupMemberMetadata{
-		Version: metadataVersion, Topics: m.group.topics, GenerationID: m.generation,
-	}
-	for _, p := range m.held.owned() {
-		last := len(subscription.OwnedPartitions) - 1
-		if last < 0 || subscription.OwnedPartitions[last].Topic != p.topic {
-			subscription.OwnedPartitions = append(subscription.OwnedPartitions, &sarama.OwnedPartition{Topic: p.topic})
-			last++
-		}
-		owned := subscription.OwnedPartitions[last]
-		owned.Partitions = append(owned.Partitions, p.id)
-	}
-	return request, request.AddGroupProtocolMetadata(protocol, subscription)
-}
-
-// sync shares the partitions out, if that is ours to do, and returns our share.
-func (m *member) sync(ctx context.Context, joined *sarama.JoinGroupResponse) ([]partition, error) {
-	name, kind := protocol, protocolType
-	request := &sarama.SyncGroupRequest{
-		Version: syncVersion, GroupId: m.group.id, MemberId: m.id, GenerationId: joined.GenerationId,
-		ProtocolType: &kind, ProtocolName: &name,
-	}
-	m.shared = nil
-	if joined.LeaderId == joined.MemberId {
-		if err := m.share(joined, request); err != nil {
-			return nil, err
-		}
-	}
-	response, err := call(ctx, m, joinTimeout+callTimeout, func(b *sarama.Broker) (*sarama.SyncGroupResponse, error) {
-		return b.SyncGroup(request)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if response.Err != sarama.ErrNoError {
-		return nil, response.Err
-	}
-	if len(response.MemberAssignment) == 0 {
-		return nil, nil
-	}
-	assignment, err := response.GetMemberAssignment()
-	if err != nil {
-		return nil, err
-	}
-	var given []partition
-	for topic, ids := range assignment.Topics {
-		for _, id := range ids {
-			given = append(given, partition{topic, id})
-		}
-	}
-	return given, nil
-}
-
-// share shares out all partitions.
-func (m *member) share(joined *sarama.JoinGroupResponse, request *sarama.SyncGroupRequest) error {
-	all, err := joined.GetMembers()
-	if err != nil {
-		return err
-	}
-	var subscriptions []subscription
-	topics := make(map[string]int32)
-	for id, told := range all {
-		s := subscription{member: id, topics: told.Topics, generation: told.GenerationID}
-		for _, owned := range told.OwnedPartitions {
-			for _, p := range owned.Partitions {
-				s.owned = append(s.owned, partition{owned.Topic, p})
-			}
-		}
-		subscriptions = append(subscriptions, s)
-		for _, topic := range told.Topics {
-			topics[topic] = 0
-		}
-	}
-	for topic := range topics {
-		partitions, err := m.metadata.Partitions(topic)
-		if err != nil && !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
-			return err
-		}
-		topics[topic] = int32(len(partitions))
-	}
-	m.shared = topics
-	for id, given := range balance(subscriptions, topics) {
-		assignment := &sarama.ConsumerGroupMemberAssignment{Version: 1, Topics: byTopic(given)}
-		if err := request.AddGroupAssignmentMember(id, assignment); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func byTopic(partitions []partition) map[string][]int32 {
-	topics := make(map[string][]int32)
-	for _, p := range partitions {
-		topics[p.topic] = append(topics[p.topic], p.id)
-	}
-	return topics
-}
-
-// adopt ends what is no longer ours and begins what is. It reports whether it
-// ended anything.
-func (m *member) adopt(given []partition) bool {
-	ended := m.held.drop(given)
-	if m.generation != m.told {
-		m.group.log.Info("in the consumer group", "generation", m.generation, "claims", len(given), "ended", ended)
-		m.tell(given)
-	}
-	m.held.take(given, m.generation)
-	return ended > 0
-}
-
-// tell tells the handler of the generation, and of those before that ended while
-// we took part in them: we were given nothing then, and nobody else what we hold.
-func (m *member) tell(given []partition) {
-	before := m.told
-	m.told = m.generation
-	if m.handler.Assigned == nil {
-		return
-	}
-	if before > 0 {
-		for missed := before + 1; missed < m.generation; missed++ {
-			m.handler.Assigned(missed, byTopic(m.held.owned()))
-		}
-	}
-	m.handler.Assigned(m.generation, byTopic(given))
 }
 
 // call sends a request to the group's coordinator. The connection is closed if
