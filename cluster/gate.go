@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +25,10 @@ const (
 	// one: as many messages as the remote packs together must stay well below
 	// maxRemoteMessage.
 	maxAnswer = 384 << 10
+	// lull is how long streams to follow are waited for after one that could be, and
+	// mostWait how long in all after the first: some may have to be loaded, or cannot be.
+	lull     = 100 * time.Millisecond
+	mostWait = 300 * time.Millisecond
 )
 
 // gate answers the calls of other nodes. It never waits: what takes time runs on
@@ -85,11 +91,7 @@ func (g *gate) answer(call *wire.Call, answer *wire.Answer) {
 func (g *gate) serve(ctx context.Context, call *wire.Call, out *outbound) *wire.Answer {
 	switch call.GetOperation() {
 	case wire.Call_FOLLOW:
-		return g.each(call, func(stream hub.Stream, _ *wire.Place) (*wire.Part, error) {
-			head, err := g.t.owner.Follow(ctx, stream, out)
-			out.settle(stream)
-			return headPart(head), err
-		})
+		return g.follow(ctx, call, out)
 	case wire.Call_HEADS:
 		return g.each(call, func(stream hub.Stream, _ *wire.Place) (*wire.Part, error) {
 			head, err := g.t.owner.Head(ctx, stream)
@@ -111,6 +113,56 @@ func (g *gate) serve(ctx context.Context, call *wire.Call, out *outbound) *wire.
 		return &wire.Answer{Sessions: status.Sessions, Lag: status.Lag}
 	}
 	return &wire.Answer{Failure: wire.FromError(hub.Invalidf("unknown operation %d", call.GetOperation()))}
+}
+
+// follow answers for every stream by itself, and for those that hold up the others
+// that they are unavailable: who asked asks again. The owner may follow such a stream
+// still, once it can, unless it is told before that the wish has ended.
+func (g *gate) follow(ctx context.Context, call *wire.Call, out *outbound) *wire.Answer {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	places := call.GetPlaces()
+	answer := &wire.Answer{Parts: make([]*wire.Part, len(places))}
+	rest := stragglers{giveUp: cancel}
+	var group sync.WaitGroup
+	for i, place := range places {
+		group.Go(func() {
+			stream := hub.Stream(place.GetStream())
+			head, err := g.t.owner.Follow(ctx, stream, out)
+			out.settle(stream)
+			switch {
+			case err == nil:
+				rest.wait()
+			case errors.Is(err, context.Canceled):
+				err = hub.Unavailablef("stream %s is not ready yet", stream)
+			}
+			answer.Parts[i] = headPart(head)
+			answer.Parts[i].Failure = wire.FromError(err)
+		})
+	}
+	group.Wait()
+	return answer
+}
+
+// stragglers bounds how long those of a call are waited for that take longer than
+// the others.
+type stragglers struct {
+	giveUp func()
+
+	mu    sync.Mutex
+	timer *time.Timer // nil until the first of the call is done
+	last  time.Time   // when the wait is over in any case
+}
+
+// wait waits for the others a little longer, because one is done. It does not block.
+func (s *stragglers) wait() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer == nil {
+		s.timer, s.last = time.AfterFunc(lull, s.giveUp), time.Now().Add(mostWait)
+		return
+	}
+	s.timer.Reset(min(lull, time.Until(s.last)))
 }
 
 // each answers for every stream of a call by itself: one that fails does not
