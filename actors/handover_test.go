@@ -1,9 +1,13 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -271,6 +275,39 @@ func TestAnOldWordOfAnotherOwnerEndsNothing(t *testing.T) {
 	if n.sink.isLost("all") {
 		t.Error("a follower was told that the stream is lost")
 	}
+}
+
+func TestAJournalThatHasLostRecordsEndsTheWarmActors(t *testing.T) {
+	n := start(t)
+	var written bytes.Buffer
+	n.host.log = slog.New(slog.NewTextHandler(&written, nil))
+	n.publish(t, note("all", "a"), note("all", "b"), note("all", "c"))
+	if _, err := n.core.Follow(t.Context(), "all"); err != nil {
+		t.Fatal(err)
+	}
+	id := hub.All.Shard(shards)
+	n.host.Release(t.Context(), id)
+	n.host.Assigned(2, everyShard)
+	if err := n.host.Own(t.Context(), id, 2, 0, 2); err != nil { // c is gone
+		t.Fatal(err)
+	}
+	eventually(t, "followers are told", func() bool { return n.sink.isLost("all") })
+	if !strings.Contains(written.String(), "level=ERROR") || !strings.Contains(written.String(), "shard="+fmt.Sprint(id)) {
+		t.Errorf("it says %q", written.String())
+	}
+	records := []hub.Record{note("all", "a"), note("all", "b"), note("all", "d")}
+	for i := range records {
+		records[i].Offset = int64(i)
+	}
+	if err := n.host.Apply(t.Context(), id, records, 3); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the record in c's place is stored", func() bool {
+		n.timeline.mu.Lock()
+		defer n.timeline.mu.Unlock()
+		e := n.timeline.entries["all"][3]
+		return e != nil && e.ID == "d"
+	})
 }
 
 func TestANodeWithoutShardsServesOnceItKnowsThat(t *testing.T) {

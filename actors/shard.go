@@ -41,6 +41,10 @@ func (s *shard) own(generation int32, from, end int64) (answers bool, err error)
 	if s.tenure.root != root {
 		s.rules.Fail() // the actors are in a system that is gone
 	}
+	if s.rules.Outlives(end) {
+		s.host.log.Error("the journal has lost records that were shown to people; numbers are given anew from what is left",
+			"shard", s.id, "known", s.rules.Position(), "end", end, "committed", from)
+	}
 	if s.rules.Own(generation, from, end) {
 		s.tenure.end()
 		s.tenure = newTenure(root, from)

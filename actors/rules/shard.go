@@ -7,7 +7,7 @@ import "bongsu/internal/hub"
 // answered. The zero Shard is not held.
 //
 // A tenure is the time for which the shard is held: from a fresh Own until
-// Assigned, Yield or LetGo ends it, or an Own that finds that others went further. The
+// Assigned, Yield, LetGo or Fail ends it, or an Own that cannot go on with it. The
 // actors and the Ledger of a tenure end with it. It outlives claims: while the
 // group is rebalanced, or Kafka is away, the actors stay warm. They are never
 // wrong, whoever owned the shard in between: all that they know is a function of
@@ -42,14 +42,19 @@ func (s *Shard) Yield(generation int32) (over bool) {
 	return s.generation < generation && s.LetGo()
 }
 
+// Outlives reports whether the tenure knows records that are not in a journal that
+// ends before offset end: it has lost them, and gives their offsets to others.
+func (s *Shard) Outlives(end int64) bool { return s.held && end < s.position }
+
 // Own begins a claim: records follow from offset from on, which is the committed
-// one, and those below end were there before. It returns true if a tenure begins
-// with it, and ends the one that may have been: the next record is that at from.
+// one, and those below end are there already. It returns true if a tenure begins
+// with it, so that the next record is that at from. The one that may have been ends
+// then: others went further than it, or the journal has lost records that it knows.
 func (s *Shard) Own(generation int32, from, end int64) (fresh bool) {
 	if !s.assigned || s.generation != generation {
 		s.Assigned(generation, true)
 	}
-	fresh = !s.held || from > s.position
+	fresh = !s.held || from > s.position || s.Outlives(end)
 	if fresh {
 		s.held, s.position = true, from
 	}
