@@ -9,6 +9,11 @@ const (
 	// rebirthPause is the least time between two lives: the others have to see one
 	// end before they see the next begin.
 	rebirthPause = 200 * time.Millisecond
+	// rebirthMost is the most: each rebirth moves shards about, twice, and a node that
+	// can be heard and not be reached would have one every few seconds. The time
+	// doubles with every life that is over within rebirthCalm.
+	rebirthMost = 30 * time.Second
+	rebirthCalm = time.Minute
 	// rebirthRetry is the wait after a life that could not begin.
 	rebirthRetry = 500 * time.Millisecond
 )
@@ -22,6 +27,22 @@ type birth struct {
 	why   verdict
 }
 
+// damping is how a node's rebirths become rarer. The zero damping is ready for use.
+type damping struct {
+	pause time.Duration // before the last rebirth
+	until time.Time     // when that was over
+}
+
+// next returns how long a node that is to be reborn has to wait.
+func (d *damping) next(now time.Time) time.Duration {
+	if now.Sub(d.until) > rebirthCalm {
+		d.pause = 0
+	}
+	d.pause = min(max(2*d.pause, rebirthPause), rebirthMost)
+	d.until = now.Add(d.pause)
+	return d.pause
+}
+
 // bear asks for a new life; it does not block.
 func (n *Node) bear(inc *incarnation, why verdict) {
 	select {
@@ -32,28 +53,33 @@ func (n *Node) bear(inc *incarnation, why verdict) {
 
 // attend gives the node a new life whenever one is asked for.
 func (n *Node) attend() {
+	var damping damping
 	for {
 		select {
 		case <-n.life.Done():
 			return
 		case b := <-n.births:
 			if b.after == n.present.Load() {
-				n.reborn(b)
+				n.reborn(b, damping.next(time.Now()))
 			}
 		}
 	}
 }
 
 // reborn ends a life that others have dropped, with all its actors, and begins
-// another. What the shards' new owners do meanwhile is not disturbed: nothing of the
-// old life goes out any more.
-func (n *Node) reborn(b birth) {
+// another after the pause. What the shards' new owners do meanwhile is not disturbed:
+// nothing of the old life goes out any more.
+func (n *Node) reborn(b birth, pause time.Duration) {
+	begun := time.Now()
 	n.metrics.rebirths.Inc()
 	n.log.Warn("other members had dropped this node: it lets go of everything and joins again under a new id",
-		"id", b.after.id, "told_by", b.why.From)
+		"id", b.after.id, "told_by", b.why.From, "in", pause)
 	n.owner.LetGo()
 	b.after.leave(rebirthPause)
 	b.after.stop()
+	if !sleep(n.life, pause-time.Since(begun)) {
+		return
+	}
 	for {
 		inc, err := n.incarnate(rand.Text()[:idLen])
 		if err == nil {
