@@ -30,7 +30,7 @@ func (inc *incarnation) evict(g gone) {
 		inc.log.Warn("most members are out of sight: this node may be cut off, and leaves their shards alone")
 		return
 	}
-	inc.running.Go(func() {
+	n.evicting.Go(func() { // not waited for at the end of this life: a try may not heed it
 		if !inc.pause(time.Duration(rank) * evictionStep) {
 			return
 		}

@@ -131,19 +131,56 @@ func TestANodeThatOneOtherDroppedIsReborn(t *testing.T) {
 	agree(t, members...)
 }
 
+func TestAnEvictionUnderWayHoldsNoRebirthUp(t *testing.T) {
+	t.Parallel()
+	l := newLAN()
+	over := make(chan struct{})
+	begun := make(chan int, 8) // by whom
+	var members []*member
+	for i, name := range []string{"a", "b", "c"} {
+		m := prepare(t, l, name, func(o *Options) {
+			for _, seed := range members {
+				o.Join = append(o.Join, seed.Joinable())
+			}
+			o.Evict = func(context.Context, string) error { // heeds no context
+				begun <- i
+				<-over
+				return nil
+			}
+		})
+		if err := m.Start(t.Context(), m.holder); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Stop)
+		members = append(members, m)
+	}
+	t.Cleanup(func() { close(over) }) // before the nodes stop
+	agree(t, members...)
+	members[2].Stop()
+	i := <-begun
+	busy, other := members[i], members[1-i]
+	was := busy.ID()
+	other.present.Load().found <- look{was, whyRefused}
+	eventually(t, "who removes the dead node from the groups has a new id", 3*time.Second, func() bool { return busy.ID() != was })
+}
+
 func TestManyLivesLeaveNothingBehind(t *testing.T) {
 	members := together(t, newLAN(), "a", "b")
 	a, b := members[0], members[1]
-	rebear := func() {
-		was := b.ID()
+	rebear := func() (took time.Duration) {
+		was, begun := b.ID(), time.Now()
 		a.present.Load().found <- look{was, whyRefused}
 		eventually(t, "b has a new id", 20*time.Second, func() bool { return b.ID() != was })
+		took = time.Since(begun)
 		agree(t, members...)
+		return took
 	}
 	rebear()
 	before := runtime.NumGoroutine()
-	for range 3 {
-		rebear()
+	for _, least := range []time.Duration{2 * rebirthPause, 4 * rebirthPause, 8 * rebirthPause} {
+		if took := rebear(); took < least {
+			t.Errorf("b was reborn after %s, want %s and more", took, least)
+		}
 	}
 	eventually(t, "there are no more goroutines than before", 10*time.Second, func() bool { return runtime.NumGoroutine() <= before+5 })
 }

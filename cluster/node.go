@@ -52,6 +52,8 @@ type Node struct {
 	end     context.CancelFunc
 	running sync.WaitGroup
 	stopped sync.Once
+	// evicting are the removals of dead members that are under way, of whatever life.
+	evicting sync.WaitGroup
 }
 
 // New prepares a node. It starts nothing; Start does.
@@ -219,6 +221,7 @@ func (n *Node) Stop() {
 			inc.stop()
 			n.base.stop()
 		}
+		n.evicting.Wait()
 		unregister(n.opts.Metrics, slices.Concat(n.metrics.all(), n.links.all()))
 	})
 }
