@@ -21,6 +21,12 @@ func newMetrics(reg prometheus.Registerer, h *Host) *metrics {
 	}
 	gauge("stream_actors", "Stream actors that are alive.", func() float64 { return float64(h.alive()) })
 	gauge("shards_owned", "Journal shards that this node answers for.", func() float64 { _, owned := h.Ownership(); return float64(len(owned)) })
+	gauge("serving", "1 while this node answers for all journal shards that it was given, 0 before the group has told it which and while it catches up.", func() float64 {
+		if h.Serving() {
+			return 1
+		}
+		return 0
+	})
 	gauge("timeline_queue_items", "Journal records that wait for the timeline.", func() float64 { return float64(h.writer.waiting()) })
 	gauge("timeline_flush_lag_seconds", "How long the oldest record has waited for the timeline.", func() float64 { return h.writer.lag().Seconds() })
 	m := &metrics{

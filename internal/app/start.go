@@ -245,6 +245,8 @@ func (n *node) awaitShards(ctx context.Context) error {
 	return n.retry(ctx, "the journal's shards", func(context.Context) error { return n.serving() })
 }
 
+// serving returns nil when the node answers for all shards that it was given, or why
+// it does not.
 func (n *node) serving() error {
 	if !n.parts.host.Serving() {
 		return hub.Unavailablef("this node owns no shards of the journal yet, or is catching up with them")
@@ -292,12 +294,15 @@ func (n *node) handler(ctx context.Context) (http.Handler, error) {
 	return mux, nil
 }
 
-// fit returns nil when the node is fit for traffic, or why it is not.
+// fit returns nil when the node is fit for traffic, or why it is not. It is asked
+// once the doors are open, and then only stopping makes a node unfit: what holds up
+// the shards that it is given, such as a timeline that is away, holds up every other
+// node as well, and clients would find no door open at all.
 func (n *node) fit() error {
 	if n.stopping.Load() {
 		return errors.New("the node is stopping")
 	}
-	return n.serving()
+	return nil
 }
 
 func (n *node) apiOptions() (options api.Options, err error) {
