@@ -75,7 +75,7 @@ func (a *streamActor) Receive(ctx actor.Context) {
 func (a *streamActor) onActivate(ctx actor.Context, m *activate) {
 	a.stream, a.shard, a.tenure, a.stored, a.last = m.stream, m.shard, m.tenure, new(progress), m.from-1
 	a.stored.offset.Store(a.last)
-	a.host.loader.load(wish{hub.LoadRequest{Stream: m.stream, Before: m.from}, ctx.Self(), m.tenure})
+	a.host.loader.load(sleeper{hub.LoadRequest{Stream: m.stream, Before: m.from}, ctx.Self(), m.tenure})
 }
 
 func (a *streamActor) onLoaded(ctx actor.Context, m *loaded) {

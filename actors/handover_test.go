@@ -193,7 +193,7 @@ func TestStreamsOfAnEndedTenureAreNotLoaded(t *testing.T) {
 	n := start(t)
 	n.timeline.setAway(true)
 	n.publish(t, note("all", "a"))
-	eventually(t, "the actor wishes to be loaded", func() bool { return n.host.alive() == 1 && n.held() > 0 })
+	eventually(t, "the actor waits to be woken", func() bool { return n.host.alive() == 1 && n.held() > 0 })
 	n.host.LetGo()
 	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
 	n.timeline.setAway(false)

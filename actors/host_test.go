@@ -113,10 +113,10 @@ func TestThousandsOfStreamsWakeWithAHandfulOfQueries(t *testing.T) {
 	for i := range 3000 {
 		n.publish(t, note(hub.AdminStream(fmt.Sprint(i)), "x"))
 	}
-	eventually(t, "most wishes wait", func() bool {
+	eventually(t, "most actors wait to be woken", func() bool {
 		n.host.loader.mu.Lock()
 		defer n.host.loader.mu.Unlock()
-		return len(n.host.loader.wishes) >= 3000-maxLoad
+		return len(n.host.loader.sleepers) >= 3000-maxLoad
 	})
 	n.timeline.setAway(false)
 	eventually(t, "all is stored", func() bool {

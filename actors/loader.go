@@ -27,9 +27,9 @@ const (
 	loadAgain = 2 * time.Second
 )
 
-// loader wakes streams: it gathers the wishes of actors that were just started
-// and asks the timeline for many at once. It never gives a wish up; the queue is
-// as long as there are actors without a state.
+// loader wakes streams: it gathers the actors that were just started and asks the
+// timeline for the states of many at once. It never gives one up; the queue is as
+// long as there are actors without a state.
 type loader struct {
 	timeline Timeline
 	log      *slog.Logger
@@ -37,12 +37,13 @@ type loader struct {
 
 	away, stuck outage.Log // of run alone
 
-	mu     sync.Mutex
-	wishes []wish
-	wake   chan struct{}
+	mu       sync.Mutex
+	sleepers []sleeper
+	wake     chan struct{}
 }
 
-type wish struct {
+// sleeper is an actor that waits for its stream's state.
+type sleeper struct {
 	request hub.LoadRequest
 	to      *actor.PID
 	tenure  *tenure // of the actor
@@ -50,9 +51,9 @@ type wish struct {
 
 // load asks for a stream's state; the actor gets it as a loaded message, unless
 // its tenure ends before.
-func (l *loader) load(w wish) {
+func (l *loader) load(s sleeper) {
 	l.mu.Lock()
-	l.wishes = append(l.wishes, w)
+	l.sleepers = append(l.sleepers, s)
 	l.mu.Unlock()
 	signal(l.wake)
 }
@@ -65,7 +66,7 @@ func (l *loader) run(ctx context.Context) {
 		case <-l.wake:
 		}
 		for batch := l.next(); len(batch) > 0; batch = l.next() {
-			l.fulfil(ctx, batch)
+			l.loadAll(ctx, batch)
 			if ctx.Err() != nil {
 				return
 			}
@@ -73,24 +74,24 @@ func (l *loader) run(ctx context.Context) {
 	}
 }
 
-// next takes up to maxLoad wishes off the queue.
-func (l *loader) next() []wish {
+// next takes up to maxLoad actors off the queue.
+func (l *loader) next() []sleeper {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := min(len(l.wishes), maxLoad)
-	batch := l.wishes[:n:n]
-	if l.wishes = l.wishes[n:]; len(l.wishes) == 0 {
-		l.wishes = nil
+	n := min(len(l.sleepers), maxLoad)
+	batch := l.sleepers[:n:n]
+	if l.sleepers = l.sleepers[n:]; len(l.sleepers) == 0 {
+		l.sleepers = nil
 	}
 	return batch
 }
 
-// fulfil loads a batch, however long the timeline is away. A stream that cannot be
+// loadAll loads a batch, however long the timeline is away. A stream that cannot be
 // loaded for a reason of its own is set aside for a while, so that it holds up no other.
-func (l *loader) fulfil(ctx context.Context, batch []wish) {
+func (l *loader) loadAll(ctx context.Context, batch []sleeper) {
 	wait := 20 * time.Millisecond
 	for {
-		batch = slices.DeleteFunc(batch, func(w wish) bool { return w.tenure.over.Load() })
+		batch = slices.DeleteFunc(batch, func(s sleeper) bool { return s.tenure.over.Load() })
 		if len(batch) == 0 {
 			return
 		}
@@ -114,8 +115,8 @@ func (l *loader) fulfil(ctx context.Context, batch []wish) {
 		}
 		l.metrics.timelineErrors.Inc()
 		if isolated := !hub.Temporary(err) && !errors.Is(err, context.DeadlineExceeded); isolated && len(batch) > 1 {
-			l.fulfil(ctx, batch[:len(batch)/2])
-			l.fulfil(ctx, batch[len(batch)/2:])
+			l.loadAll(ctx, batch[:len(batch)/2])
+			l.loadAll(ctx, batch[len(batch)/2:])
 			return
 		} else if isolated {
 			l.stuck.Failed(l.log, "a stream cannot be loaded", err, "stream", batch[0].request.Stream)
