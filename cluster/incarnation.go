@@ -26,7 +26,7 @@ type incarnation struct {
 	addrs atomic.Pointer[map[string]string] // where memberlist has the others, by id
 
 	wake    chan struct{} // something changed; holds one
-	found   chan look     // who was found dead
+	found   chan finding  // who is dead
 	leaving atomic.Bool
 	life    context.Context // ends with stop
 	end     context.CancelFunc
@@ -39,17 +39,18 @@ type incarnation struct {
 	own     view.Announcement
 	encoded []byte
 	roster  *roster
-	mended  seldom // bounds the telling of announcements that cannot be read
+	// unreadable bounds the telling of what other members say and cannot be read.
+	unreadable seldom
 }
 
 // incarnate starts a new life.
 func (n *Node) incarnate(id string) (*incarnation, error) {
 	inc := &incarnation{
 		id: id, node: n, base: n.base, log: n.log.With("id", id),
-		wake: make(chan struct{}, 1), found: make(chan look, 16), roster: newRoster(id, ""),
+		wake: make(chan struct{}, 1), found: make(chan finding, 16), roster: newRoster(id, ""),
 	}
 	inc.life, inc.end = context.WithCancel(context.Background())
-	inc.suspects.pending = map[look]bool{}
+	inc.suspects.pending = map[finding]bool{}
 	inc.addrs.Store(&map[string]string{})
 	if err := inc.startMembership(); err != nil {
 		inc.stop()

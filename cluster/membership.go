@@ -57,7 +57,7 @@ func (inc *incarnation) receive(b []byte) {
 	m, err := decodeMessage(b)
 	switch {
 	case err != nil:
-		if more, ok := inc.mended.now(time.Now()); ok {
+		if more, ok := inc.unreadable.now(time.Now()); ok {
 			inc.log.Warn("a member sent what cannot be read", "err", err, "more", more)
 		}
 	case m.announcement != nil:
@@ -147,7 +147,7 @@ func (inc *incarnation) say(found change, announce, repeat bool) {
 		inc.tellDropped(p)
 	}
 	if len(found.bad) > 0 {
-		if more, ok := inc.mended.now(time.Now()); ok {
+		if more, ok := inc.unreadable.now(time.Now()); ok {
 			inc.log.Warn("what a member announces cannot be read; it is left out", "member", found.bad[0], "more", more)
 		}
 	}

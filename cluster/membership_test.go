@@ -126,7 +126,7 @@ func TestANodeThatOneOtherDroppedIsReborn(t *testing.T) {
 	members := together(t, newLAN(), "a", "b", "c")
 	a, c := members[0], members[2]
 	was := c.ID()
-	a.present.Load().found <- look{was, whyRefused} // a false alarm
+	a.present.Load().found <- finding{was, whyRefused} // a false alarm
 	eventually(t, "c has a new id", 20*time.Second, func() bool { return c.ID() != was })
 	agree(t, members...)
 }
@@ -160,7 +160,7 @@ func TestAnEvictionUnderWayHoldsNoRebirthUp(t *testing.T) {
 	i := <-begun
 	busy, other := members[i], members[1-i]
 	was := busy.ID()
-	other.present.Load().found <- look{was, whyRefused}
+	other.present.Load().found <- finding{was, whyRefused}
 	eventually(t, "who removes the dead node from the groups has a new id", 3*time.Second, func() bool { return busy.ID() != was })
 }
 
@@ -169,7 +169,7 @@ func TestManyLivesLeaveNothingBehind(t *testing.T) {
 	a, b := members[0], members[1]
 	rebear := func() (took time.Duration) {
 		was, begun := b.ID(), time.Now()
-		a.present.Load().found <- look{was, whyRefused}
+		a.present.Load().found <- finding{was, whyRefused}
 		eventually(t, "b has a new id", 20*time.Second, func() bool { return b.ID() != was })
 		took = time.Since(begun)
 		agree(t, members...)

@@ -20,16 +20,16 @@ const probePatience = 500 * time.Millisecond
 // doubts is how many questions a member may leave without an answer.
 const doubts = 2
 
-// look is an attempt to find out about a member.
-type look struct {
+// finding is that a member is dead.
+type finding struct {
 	id     string
-	reason why // for which it will have been dropped
+	reason why // for which it is dropped
 }
 
-// suspects are the looks that are under way.
+// suspects are the findings that may come of what is being looked at.
 type suspects struct {
 	mu      sync.Mutex
-	pending map[look]bool
+	pending map[finding]bool
 }
 
 // suspect looks, beside, whether the process of a member is gone, because a
@@ -40,12 +40,12 @@ func (inc *incarnation) suspect(id string) {
 	if !ok {
 		return
 	}
-	inc.look(id, whyRefused, func() bool { return inc.refuses(addr) })
+	inc.examine(id, whyRefused, func() bool { return inc.refuses(addr) })
 }
 
 // doubt looks, beside, whether a member answers that memberlist takes for dead.
 func (inc *incarnation) doubt(p peer) {
-	inc.look(p.id, whySilent, func() bool {
+	inc.examine(p.id, whySilent, func() bool {
 		for range doubts {
 			if inc.gossip.answers(p.id, p.addr) {
 				return false
@@ -55,24 +55,25 @@ func (inc *incarnation) doubt(p peer) {
 	})
 }
 
-// look has a member dropped if it is found dead, for one reason at a time.
-func (inc *incarnation) look(id string, reason why, dead func() bool) {
-	key := look{id, reason}
+// examine looks, beside, whether a member is dead, and has it dropped if so: once at
+// a time for one reason.
+func (inc *incarnation) examine(id string, reason why, dead func() bool) {
+	possible := finding{id, reason}
 	inc.suspects.mu.Lock()
 	defer inc.suspects.mu.Unlock()
-	if inc.suspects.pending[key] || inc.life.Err() != nil {
+	if inc.suspects.pending[possible] || inc.life.Err() != nil {
 		return
 	}
-	inc.suspects.pending[key] = true
+	inc.suspects.pending[possible] = true
 	go func() {
 		defer func() {
 			inc.suspects.mu.Lock()
 			defer inc.suspects.mu.Unlock()
-			delete(inc.suspects.pending, key)
+			delete(inc.suspects.pending, possible)
 		}()
 		if dead() {
 			select {
-			case inc.found <- key:
+			case inc.found <- possible:
 			case <-inc.life.Done():
 			}
 		}
