@@ -101,6 +101,9 @@ func (inc *incarnation) refresh(repeat bool) {
 	for _, p := range found.doubted {
 		inc.doubt(p)
 	}
+	for _, c := range found.contests {
+		inc.judge(c)
+	}
 	if inc.gossip != nil && !inc.leaving.Load() {
 		inc.say(found, announced || repeat, repeat)
 	}

@@ -3,11 +3,16 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"bongsu/cluster/view"
 )
 
 func TestNodesFindEachOtherThroughOneSeed(t *testing.T) {
@@ -264,6 +269,37 @@ func TestAKilledNodeComesBackUnderItsName(t *testing.T) {
 			}
 			agree(t, a, again)
 		})
+	}
+}
+
+func TestWhoAnswersAtAnAddressStaysWhateverTheClocksSay(t *testing.T) {
+	t.Parallel()
+	l := newLAN()
+	var log records
+	a := prepare(t, l, "a", func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	if err := a.Start(t.Context(), a.holder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Stop)
+	b := start(t, l, "b", a)
+	agree(t, a, b)
+	was := b.ID()
+	// What was at b's address before, by a clock that is a day ahead.
+	former := view.Announcement{ID: "former", Name: "b", Addr: b.Addr(), Since: time.Now().Add(24 * time.Hour).UnixMilli(), Version: 1}
+	meta, err := former.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := netip.ParseAddrPort(b.Joinable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.present.Load().gossip.note(&memberlist.Node{Name: former.ID, Addr: at.Addr().AsSlice(), Port: at.Port(), Meta: meta})
+	eventually(t, "one of the two is found gone", 10*time.Second, func() bool { return log.count(string(whyReplaced)) > 0 })
+	time.Sleep(repetition + 200*time.Millisecond) // whoever was dropped would be told
+	agree(t, a, b)
+	if b.ID() != was || log.count("member_id=former why=\""+string(whyReplaced)) != 1 {
+		t.Error("it was b")
 	}
 }
 

@@ -55,7 +55,16 @@ type change struct {
 	// has seen for itself, and doomed them: word of a death also comes from a node
 	// that was cut off, and whose word is about to be withdrawn.
 	doubted []peer
-	bad     []string // ids of peers whose announcement cannot be read
+	// contests are the addresses where several members are said to be.
+	contests []contest
+	bad      []string // ids of peers whose announcement cannot be read
+}
+
+// contest is an address that several members have: all but one are gone. The one that
+// answers there is not; by their clocks it cannot be told.
+type contest struct {
+	addr string
+	ids  []string // ascending
 }
 
 // roster decides who is a member. Whoever was dropped once stays dropped, under
@@ -144,7 +153,7 @@ func (r *roster) update(now time.Time, listed []peer) change {
 			c.doubted = append(c.doubted, peer{id: id, addr: r.addrs[id]})
 		}
 	}
-	r.dropReplaced(living, addrs)
+	c.contests = contests(addrs)
 	for id, a := range r.living {
 		if _, ok := living[id]; !ok {
 			r.drop(now, id, r.doomed[id])
@@ -158,29 +167,20 @@ func (r *roster) update(now time.Time, listed []peer) change {
 	return c
 }
 
-// dropReplaced drops whoever listened where a later node listens now: it must be
-// gone.
-func (r *roster) dropReplaced(living map[string]view.Announcement, addrs map[string]string) {
-	at := make(map[string]string, len(addrs))
+// contests returns the addresses that several ids have, in no order.
+func contests(addrs map[string]string) []contest {
+	at := make(map[string][]string, len(addrs))
 	for id, addr := range addrs {
-		other, taken := at[addr]
-		switch {
-		case !taken:
-			at[addr] = id
-			continue
-		case later(living[id], living[other]):
-			at[addr] = id
-			id = other
-		}
-		delete(living, id)
-		delete(addrs, id)
-		r.doomed[id] = whyReplaced
+		at[addr] = append(at[addr], id)
 	}
-}
-
-// later reports whether a is of a younger node than b.
-func later(a, b view.Announcement) bool {
-	return a.Since > b.Since || a.Since == b.Since && a.ID > b.ID
+	var found []contest
+	for addr, ids := range at {
+		if len(ids) > 1 {
+			slices.Sort(ids)
+			found = append(found, contest{addr, ids})
+		}
+	}
+	return found
 }
 
 func (r *roster) drop(now time.Time, id string, reason why) {

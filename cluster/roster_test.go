@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,18 +91,34 @@ func TestADeathByHearsayIsDoubted(t *testing.T) {
 	}
 }
 
-func TestANodeAtTheAddressOfAnotherReplacesIt(t *testing.T) {
-	r := newRoster("a", "a:2")
-	older := listed(t, view.Announcement{ID: "z", Name: "n", Addr: "n:1", Since: 1}, "n:2")
-	younger := listed(t, view.Announcement{ID: "b", Name: "n", Addr: "n:1", Since: 2}, "n:2")
-	r.update(epoch, []peer{older})
-	c := r.update(epoch, []peer{older, younger})
-	if len(c.gone) != 1 || c.gone[0].ID != "z" || c.gone[0].why != whyReplaced || len(c.members) != 1 || c.members[0].ID != "b" {
-		t.Errorf("%+v", c)
+func TestWhichOfTwoAtOneAddressHasGoneIsNotForTheirClocksToSay(t *testing.T) {
+	for name, since := range map[string][2]int64{"right clocks": {1, 2}, "the restarted one's is late": {2, 1}, "no clocks": {}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRoster("a", "a:2")
+			before := listed(t, view.Announcement{ID: "z", Name: "n", Addr: "n:1", Since: since[0]}, "n:2")
+			now := listed(t, view.Announcement{ID: "b", Name: "n", Addr: "n:1", Since: since[1]}, "n:2")
+			r.update(epoch, []peer{before})
+			c := r.update(epoch, []peer{before, now})
+			if len(c.contests) != 1 || c.contests[0].addr != "n:2" || !slices.Equal(c.contests[0].ids, []string{"b", "z"}) {
+				t.Fatalf("%+v: nobody is asked who is there", c)
+			}
+			if len(c.gone) != 0 || len(c.members) != 2 {
+				t.Errorf("%+v before one has answered", c)
+			}
+			r.doom("z", whyReplaced)
+			c = r.update(epoch, []peer{before, now})
+			if len(c.gone) != 1 || c.gone[0].ID != "z" || c.gone[0].why != whyReplaced || len(c.members) != 1 || len(c.contests) != 0 {
+				t.Errorf("%+v after the other has", c)
+			}
+		})
 	}
+}
+
+func TestAnEarlierLifeOfThisNodeIsNoMember(t *testing.T) {
+	r := newRoster("a", "a:2")
 	self := listed(t, view.Announcement{ID: "old", Name: "a", Addr: "a:1"}, "a:2")
-	if c := r.update(epoch, []peer{younger, self}); len(c.members) != 1 {
-		t.Errorf("%+v: an earlier life of this node is a member", c)
+	if c := r.update(epoch, []peer{self}); len(c.members) != 0 || len(c.contests) != 0 {
+		t.Errorf("%+v", c)
 	}
 }
 

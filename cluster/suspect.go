@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -53,6 +54,16 @@ func (inc *incarnation) doubt(p peer) {
 		}
 		return true
 	})
+}
+
+// judge looks, beside, who answers at an address that several members have: the others
+// have been replaced. A node answers for its own id only.
+func (inc *incarnation) judge(c contest) {
+	for _, id := range c.ids {
+		inc.examine(id, whyReplaced, func() bool {
+			return slices.ContainsFunc(c.ids, func(other string) bool { return other != id && inc.gossip.answers(other, c.addr) })
+		})
+	}
 }
 
 // examine looks, beside, whether a member is dead, and has it dropped if so: once at
