@@ -55,6 +55,21 @@ func (n *node) newMember(gw *gateway.Gateway, host *actors.Host, consumer *journ
 	})
 }
 
+// fingerprint tells this node's cluster from others that share its Kafka: who
+// cannot be reached as a member must not take shards.
+func (n *node) fingerprint() (string, error) {
+	secret, err := n.cfg.secret()
+	switch {
+	case err != nil:
+		return "", err
+	case n.cfg.ClusterBind == "":
+		return cluster.Fingerprint(nil), nil
+	case secret == nil:
+		return "loopback", nil
+	}
+	return cluster.Fingerprint(secret), nil
+}
+
 // clientID is how Kafka knows the node of the name.
 func clientID(name string) string { return "bongsu-" + name }
 

@@ -80,7 +80,11 @@ func (n *node) startHTTP(ctx context.Context) error {
 }
 
 func (n *node) startKafka(ctx context.Context) error {
-	n.parts.kafka = kafka.Config{Brokers: n.cfg.KafkaBrokers, ClientID: clientID(n.cfg.NodeName)}
+	fingerprint, err := n.fingerprint()
+	if err != nil {
+		return err
+	}
+	n.parts.kafka = kafka.Config{Brokers: n.cfg.KafkaBrokers, ClientID: clientID(n.cfg.NodeName), Fingerprint: fingerprint}
 	if len(n.cfg.KafkaBrokers) == 0 {
 		broker, err := embedded.Start(ctx, embedded.Options{
 			Addr: n.cfg.KafkaEmbeddedAddr,
