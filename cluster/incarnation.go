@@ -41,6 +41,7 @@ type incarnation struct {
 	roster  *roster
 	// unreadable bounds the telling of what other members say and cannot be read.
 	unreadable seldom
+	namesakes  seldom // bounds the telling of another node of this name
 }
 
 // incarnate starts a new life.

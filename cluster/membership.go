@@ -104,6 +104,9 @@ func (inc *incarnation) refresh(repeat bool) {
 	for _, c := range found.contests {
 		inc.judge(c)
 	}
+	if repeat {
+		inc.tellOfNamesake()
+	}
 	if inc.gossip != nil && !inc.leaving.Load() {
 		inc.say(found, announced || repeat, repeat)
 	}

@@ -227,6 +227,42 @@ func TestNodesThatStartedApartBecomeOneCluster(t *testing.T) {
 	}
 }
 
+func TestNamesakesThatStartedApartAreToldOfAndRemoveNeitherFromTheGroups(t *testing.T) {
+	t.Parallel()
+	l := newLAN()
+	var log records
+	logged := func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) }
+	first := prepare(t, l, "a", logged)
+	if err := first.Start(t.Context(), first.holder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(first.Stop)
+	l.split(1, "elsewhere")
+	second := prepare(t, l, "a", func(o *Options) {
+		logged(o)
+		o.Join, o.network = []string{first.Joinable()}, (&port{lan: l, name: "elsewhere"}).network()
+	})
+	if err := second.Start(t.Context(), second.holder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(second.Stop)
+	l.at("elsewhere", second.Addr())
+	l.heal()
+	agree(t, first, second)
+	const told = "level=ERROR msg=\"another living node has this node's name"
+	eventually(t, "both tell", 5*time.Second, func() bool { return log.count(told) == 2 })
+	time.Sleep(2*repetition + 100*time.Millisecond)
+	if n := log.count(told); n != 2 {
+		t.Errorf("told %d times within a minute", n)
+	}
+	l.split(1, "elsewhere")
+	eventually(t, "each finds the other gone", 20*time.Second, func() bool { return first.Peers()+second.Peers() == 0 })
+	time.Sleep(2 * evictionStep)
+	if got := slices.Concat(first.evictions(), second.evictions()); len(got) > 0 {
+		t.Errorf("removed from the groups: %v", got)
+	}
+}
+
 func TestALivingNodesNameIsRefused(t *testing.T) {
 	t.Parallel()
 	l := newLAN()

@@ -21,9 +21,6 @@ const (
 	// joinPatience bounds how long a start waits for a member to be reached. The
 	// first node of a cluster reaches nobody.
 	joinPatience = 3 * time.Second
-	// namesakePatience bounds how long a start waits for a node of the same name to
-	// be found dead.
-	namesakePatience = 6 * time.Second
 	// leavePatience bounds how long a node waits for another to know that it leaves.
 	leavePatience = time.Second
 )
@@ -145,42 +142,6 @@ func (n *Node) enter(ctx context.Context, inc *incarnation) error {
 		return fmt.Errorf("join the cluster: %w", err)
 	}
 	return inc.nameIsFree(ctx)
-}
-
-// nameIsFree waits until no other node has this one's name. One that answers is
-// alive: there is no waiting for it.
-func (inc *incarnation) nameIsFree(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, namesakePatience)
-	defer cancel()
-	for {
-		// Whoever was found by joining may not be in the view yet.
-		inc.woken()
-		if !sleep(ctx, 20*time.Millisecond) {
-			break
-		}
-		other, ok := inc.namesake()
-		if !ok {
-			return nil
-		}
-		addr := (*inc.addrs.Load())[other.ID]
-		if inc.gossip.answers(other.ID, addr) {
-			return hub.Invalidf("a node of the name %q lives at %s: give this one another name", other.Name, other.Addr)
-		}
-		inc.suspect(other.ID)
-		if !sleep(ctx, 200*time.Millisecond) {
-			break
-		}
-	}
-	return fmt.Errorf("a node of the name %q has not been found dead: %w", inc.node.opts.Name, ctx.Err())
-}
-
-func (inc *incarnation) namesake() (view.Announcement, bool) {
-	for _, a := range inc.view.Load().Members() {
-		if a.Name == inc.node.opts.Name && a.ID != inc.id {
-			return a, true
-		}
-	}
-	return view.Announcement{}, false
 }
 
 // sleep waits and reports false if ctx ended meanwhile.
