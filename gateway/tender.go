@@ -60,10 +60,11 @@ type tender struct {
 	log       *slog.Logger
 	followers crew
 	fetchers  crew
+	unserved  unserved
 }
 
 func newTender(ctx context.Context, log *slog.Logger) *tender {
-	t := &tender{ctx: ctx, log: log}
+	t := &tender{ctx: ctx, log: log, unserved: unserved{log: log}}
 	t.followers = crew{limit: followsAtOnce, tend: t.run}
 	t.fetchers = crew{limit: fetchesAtOnce, tend: t.run}
 	return t
@@ -125,6 +126,7 @@ func (t *tender) run(crew *crew, f *feed) {
 			f.rest()
 			return
 		case err == nil && task.Job == catchup.Follow:
+			t.unserved.followed(f.stream)
 			f.trouble.stale = time.Time{} // entries may still be missing: the pause stays
 		case err == nil:
 			f.trouble = newTrouble()
@@ -151,6 +153,7 @@ func (t *tender) settle(f *feed, task catchup.Task, err error) bool {
 	var behind *staleError
 	if !errors.As(err, &behind) && task.Job == catchup.Follow {
 		met.stale = time.Time{}
+		t.unserved.failed(f.stream, err)
 	}
 	switch {
 	case behind != nil && met.stale.IsZero():
