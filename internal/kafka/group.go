@@ -77,8 +77,8 @@ type Group struct {
 	mu         sync.Mutex
 	member     string // our id in the group, "" while not in it
 	generation int32
-	changed    chan struct{}      // closed when these change
-	claimed    map[partition]bool // whose offsets are ours to commit
+	changed    chan struct{}          // closed when these change
+	claimed    map[partition]*holding // whose offsets are ours to commit
 	// control has connections of its own: a broker answers each connection in
 	// order, so a commit would wait behind the long poll of a fetch, or a join.
 	control sarama.Client
@@ -88,7 +88,7 @@ type Group struct {
 func NewGroup(cfg Config, id string, topics []string, log *slog.Logger) *Group {
 	return &Group{
 		cfg: cfg, id: id, topics: topics, log: log.With("group", id),
-		rejoin: make(chan struct{}, 1), claimed: make(map[partition]bool), changed: make(chan struct{}),
+		rejoin: make(chan struct{}, 1), claimed: make(map[partition]*holding), changed: make(chan struct{}),
 	}
 }
 
@@ -184,14 +184,24 @@ func (g *Group) setMember(id string, generation int32) {
 	g.changed = make(chan struct{})
 }
 
-// setClaimed says whether a partition's offsets are this member's to commit.
-func (g *Group) setClaimed(p partition, claimed bool) {
+// claim makes a partition's offsets this member's to commit, unless the holding
+// has ended. It reports whether it did.
+func (g *Group) claim(c *holding) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if claimed {
-		g.claimed[p] = true
-	} else {
-		delete(g.claimed, p)
+	if c.ctx.Err() != nil {
+		return false
+	}
+	g.claimed[c.partition] = c
+	return true
+}
+
+// unclaim takes that back. A holding that has ended is not claimed again.
+func (g *Group) unclaim(c *holding) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.claimed[c.partition] == c {
+		delete(g.claimed, c.partition)
 	}
 }
 
@@ -255,7 +265,7 @@ func (g *Group) commitRequest(topic string, offsets map[int32]int64) commitment 
 	}
 	claimed := 0
 	for id, next := range offsets {
-		if g.claimed[partition{topic, id}] {
+		if g.claimed[partition{topic, id}] != nil {
 			request.AddBlockWithLeaderEpoch(topic, id, next, -1, 0, "")
 			claimed++
 		}

@@ -93,7 +93,7 @@ func (h *holdings) drop(keep []partition) int {
 			h.group.log.Warn("a claim does not end; the group goes on without it", "topic", c.topic, "partition", c.id)
 			h.stuck[c.partition] = c
 		}
-		h.group.setClaimed(c.partition, false)
+		h.group.unclaim(c)
 	}
 	return len(ending)
 }
@@ -177,7 +177,10 @@ func newClaimed(c *holding, at position) *claimed {
 func (h *holdings) start(claims []*claimed) {
 	byLeader := make(map[*sarama.Broker][]*source)
 	for _, c := range claims {
-		h.group.setClaimed(c.partition, true)
+		if !h.group.claim(c.holding) { // taken away while we asked where to start
+			close(c.ended)
+			continue
+		}
 		h.running.Go(func() { h.consume(c) })
 		if leader, err := h.control.Leader(c.topic, c.id); err == nil && c.from < c.position.end {
 			byLeader[leader] = append(byLeader[leader], c.source)
@@ -216,7 +219,7 @@ func (h *holdings) consume(c *claimed) {
 		close(c.ended)
 		return
 	}
-	h.group.setClaimed(c.partition, false)
+	h.group.unclaim(c.holding)
 	if cause != nil {
 		err = cause
 	}

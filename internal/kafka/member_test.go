@@ -2,13 +2,16 @@ package kafka
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // lines is a log that a test reads.
@@ -61,4 +64,37 @@ func TestAMemberOfAnotherClusterGetsNothingAndTakesNothing(t *testing.T) {
 	}
 	a.stop()
 	eventually(t, "the group is free for others", stranger.has(4))
+}
+
+// A partition can be taken away before its claim has begun: while its holder
+// still asks where to start, and for longer than the group waits.
+func TestWhatWasTakenAwayBeforeItBeganIsNotClaimed(t *testing.T) {
+	cluster, cfg := cluster(t, kfake.SeedTopics(2, "t"))
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	var second atomic.Bool
+	cluster.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if second.CompareAndSwap(false, true) {
+			asked <- struct{}{}
+			cluster.SleepControl(func() { <-answer })
+		}
+		return nil, nil, false
+	})
+	a := startWatch(t, named(cfg, "a"), nil)
+	receive(t, asked)
+	b := startWatch(t, named(cfg, "b"), nil)
+	eventually(t, "b has one", b.has(1))
+	var lost int32
+	b.mu.Lock()
+	for id := range b.running {
+		lost = id
+	}
+	b.mu.Unlock()
+	close(answer)
+	eventually(t, "a has the other", a.has(1))
+	if err := a.group.Commit("t", map[int32]int64{lost: 0}); !errors.Is(err, ErrNoSession) {
+		t.Errorf("committed what is another's: %v", err)
+	}
+	if _, began, _ := a.state(); began != 1 {
+		t.Errorf("%d claims began", began)
+	}
 }
