@@ -17,6 +17,8 @@ const (
 	// settleWithin is how long everything acknowledged may take to be journaled and
 	// to reach everybody, once all faults have healed.
 	settleWithin = 90 * time.Second
+	// standsStill is how long nothing more may come before it is taken for lost.
+	standsStill = 20 * time.Second
 	// repeatsWithin is how long is waited for what comes twice.
 	repeatsWithin = 2 * time.Second
 	// readers is how many timelines are read at once.
@@ -118,12 +120,17 @@ func (v *verdict) journaled(count *replay.Count) bool {
 // for what comes twice. It returns the count of the journal as it is then.
 func (v *verdict) awaitEverybody(ctx context.Context, journal *replay.Reader) (*replay.Count, error) {
 	deadline := time.Now().Add(settleWithin)
+	last, since := uint64(0), time.Now()
 	for {
 		count, err := journal.Read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if v.behind(count) == 0 || time.Now().After(deadline) {
+		behind, come := v.behind(count)
+		if come != last {
+			last, since = come, time.Now()
+		}
+		if behind == 0 || time.Now().After(deadline) || time.Since(since) > standsStill {
 			break
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
@@ -136,19 +143,20 @@ func (v *verdict) awaitEverybody(ctx context.Context, journal *replay.Reader) (*
 	return journal.Read(ctx)
 }
 
-// behind returns how many people have not got everything.
-func (v *verdict) behind(count *replay.Count) int {
-	behind := 0
+// behind returns how many people have not got everything, and the sum of what all
+// have.
+func (v *verdict) behind(count *replay.Count) (behind int, come uint64) {
 	for _, p := range v.crowd.people {
-		places := p.places()
+		places, missing := p.places(), false
 		for i, name := range p.names {
-			if places[i] < uint64(len(count.IDs(string(name)))) {
-				behind++
-				break
-			}
+			come += places[i]
+			missing = missing || places[i] < uint64(len(count.IDs(string(name))))
+		}
+		if missing {
+			behind++
 		}
 	}
-	return behind
+	return behind, come
 }
 
 // fromJournal returns what a stream's timeline must be, newest first.
