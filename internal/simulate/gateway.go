@@ -286,9 +286,8 @@ func (g *gateway) sweep() {
 		if len(f.subs) == 0 && f.waiting == 0 && !f.tending && w.now-f.quiet > g.node.cluster.plan.linger {
 			w.seen.FeedsDropped++
 			delete(g.feeds, stream)
-			if !g.node.links.drop(stream) {
-				g.node.host.unfollow(stream, g)
-			}
+			g.node.links.drop(stream)
+			g.node.host.unfollow(stream, g)
 		}
 	}
 	for _, s := range slices.Clone(g.sessions) {

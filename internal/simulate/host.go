@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bongsu/actors/rules"
+	"bongsu/cluster/view"
 	"bongsu/internal/hub"
 )
 
@@ -171,6 +172,27 @@ func (h *host) letGo() {
 		}
 	}
 	h.changed()
+}
+
+// yield ends the tenures of shards that another node has had since a later
+// generation.
+func (h *host) yield(v *view.View, self string) {
+	over := false
+	for _, s := range h.shards {
+		owner, ok := v.Owner(s.id)
+		if !ok || owner == self {
+			continue
+		}
+		member, _ := v.Member(owner)
+		if s.rules.Yield(member.Generation) {
+			h.process.world.seen.ShardsYielded++
+			h.stopActors(s, true)
+			over = true
+		}
+	}
+	if over {
+		h.changed()
+	}
 }
 
 // stopActors ends the actors of a tenure behind what they were sent.

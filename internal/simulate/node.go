@@ -260,6 +260,7 @@ func (n *node) see() {
 	n.view = v
 	if old != nil {
 		n.links.viewChanged(v)
+		n.host.yield(v, n.id)
 	}
 	n.cluster.checkOverlap()
 }
