@@ -11,9 +11,10 @@ const (
 	rebirthPause = 200 * time.Millisecond
 	// rebirthMost is the most: each rebirth moves shards about, twice, and a node that
 	// can be heard and not be reached would have one every few seconds. The time
-	// doubles with every life that is over within rebirthCalm.
-	rebirthMost = 30 * time.Second
-	rebirthCalm = time.Minute
+	// doubles with every life that is over within rebirthCalm. It is short, for what
+	// the consumer group gives a node that waits is served by nobody.
+	rebirthMost = 5 * time.Second
+	rebirthCalm = 20 * time.Second
 	// rebirthRetry is the wait after a life that could not begin.
 	rebirthRetry = 500 * time.Millisecond
 )
