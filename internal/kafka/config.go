@@ -21,7 +21,9 @@ const (
 	// produceTimeout bounds one produce request, at the broker and on the wire.
 	produceTimeout = 2 * time.Second
 	// joinTimeout is how long a rebalance waits for a member that does not come.
-	joinTimeout = 6 * time.Second
+	// Those that live hear of it within a heartbeat, and let go of claims within
+	// letGo at most.
+	joinTimeout = 3 * time.Second
 	// heartbeat is how soon a member hears of a rebalance at the latest, session
 	// how soon a silent member is removed; 6 s is the least that brokers allow.
 	heartbeat = 200 * time.Millisecond

@@ -46,6 +46,14 @@ type Claim struct {
 	Batches <-chan []sarama.ConsumerMessage
 	// HighWater returns the offset after the newest record that is known of.
 	HighWater func() int64
+	// AwaitFresh returns nil as soon as it is certain enough that the partition is
+	// still this member's for what can be done about it within two seconds: the
+	// coordinator has said so in the last second. It usually has, and AwaitFresh
+	// does not block. It waits in a process that was stopped and has woken up, or
+	// one that cannot reach the coordinator. It returns an error once the claim has
+	// been lost, or taken away and not ended for a second, or when ctx ends. A
+	// claim that has ended just now may be fresh still: nobody else has it yet.
+	AwaitFresh func(ctx context.Context) error
 }
 
 // Handler is what a member of a group does.
@@ -79,6 +87,8 @@ type Group struct {
 	generation int32
 	changed    chan struct{}          // closed when these change
 	claimed    map[partition]*holding // whose offsets are ours to commit
+	heard      time.Time              // when the last request was sent that the coordinator took us for a member in
+	waiting    chan struct{}          // closed when heard or claimed change; nil if nobody waits
 	// control has connections of its own: a broker answers each connection in
 	// order, so a commit would wait behind the long poll of a fetch, or a join.
 	control sarama.Client
@@ -175,11 +185,13 @@ func (g *Group) consume(ctx context.Context, h Handler, c *connections) {
 // it claims anew. It does not wait for that.
 func (g *Group) Rejoin() { wake(g.rejoin) }
 
-// setMember says as whom offsets are committed from now on.
-func (g *Group) setMember(id string, generation int32) {
+// setMember says as whom offsets are committed from now on. The coordinator said
+// so in answer to a request that was sent at the given time.
+func (g *Group) setMember(id string, generation int32, sent time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.member, g.generation = id, generation
+	g.member, g.generation, g.heard = id, generation, sent
+	g.wakeLocked()
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
@@ -202,6 +214,7 @@ func (g *Group) unclaim(c *holding) {
 	defer g.mu.Unlock()
 	if g.claimed[c.partition] == c {
 		delete(g.claimed, c.partition)
+		g.wakeLocked()
 	}
 }
 

@@ -211,6 +211,7 @@ func (h *holdings) consume(c *claimed) {
 	err := h.handler.Consume(c.ctx, Claim{
 		Topic: c.topic, Partition: c.id, Generation: c.generation, Claims: func() int { return int(h.count.Load()) },
 		From: c.from, End: c.position.end, Batches: c.source.batches, HighWater: c.source.highWater.Load,
+		AwaitFresh: func(ctx context.Context) error { return h.group.awaitFresh(ctx, c.holding) },
 	})
 	cause := context.Cause(c.ctx)
 	c.end(nil)

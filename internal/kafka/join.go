@@ -36,9 +36,11 @@ func (m *member) join(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	stop := m.beatMeanwhile(ctx)
 	joined, err := call(ctx, m, joinTimeout+callTimeout, func(b *sarama.Broker) (*sarama.JoinGroupResponse, error) {
 		return b.JoinGroup(request)
 	})
+	stop()
 	if err != nil {
 		return false, err
 	}
@@ -48,13 +50,41 @@ func (m *member) join(ctx context.Context) (again bool, err error) {
 	if joined.Err != sarama.ErrNoError {
 		return false, joined.Err
 	}
+	sent := time.Now()
 	given, err := m.sync(ctx, joined)
 	if err != nil {
 		return false, err
 	}
 	m.seen, m.generation = time.Now(), joined.GenerationId
-	m.group.setMember(m.id, m.generation)
+	m.group.setMember(m.id, m.generation, sent)
 	return m.adopt(given), nil
+}
+
+// beatMeanwhile says that we live while a join waits for others, for our claims to
+// stay fresh, until the returned function is called. It has another connection:
+// that of the join answers nothing before.
+func (m *member) beatMeanwhile(ctx context.Context) (stop func()) {
+	if len(m.held.held) == 0 {
+		return func() {}
+	}
+	ctx, stop = context.WithCancel(ctx)
+	request := m.heartbeat()
+	m.held.running.Go(func() {
+		for sleep(ctx, heartbeat); ctx.Err() == nil; sleep(ctx, heartbeat) {
+			coordinator, err := m.metadata.Coordinator(m.group.id)
+			if err != nil {
+				continue
+			}
+			sent := time.Now()
+			response, err := coordinator.Heartbeat(request)
+			if err != nil {
+				_ = coordinator.Close() // the next call connects again
+			} else if response.Err == sarama.ErrNoError || response.Err == sarama.ErrRebalanceInProgress {
+				m.group.hear(request.MemberId, request.GenerationId, sent)
+			}
+		}
+	})
+	return stop
 }
 
 // joinRequest tells the group what we hold.

@@ -159,7 +159,7 @@ func TestAClaimThatFailsIsClaimedAgain(t *testing.T) {
 // A member that was removed by mistake finds out and joins again, and what it
 // commits for the old generation is refused.
 func TestARemovedMemberJoinsAgain(t *testing.T) {
-	_, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	cluster, cfg := cluster(t, kfake.SeedTopics(1, "t"))
 	claims := make(chan Claim, 16)
 	g := runMember(t, cfg, func(ctx context.Context, claim Claim) error {
 		claims <- claim
@@ -186,6 +186,7 @@ func TestARemovedMemberJoinsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hear := deaf(cluster) // else it may be a member again before it commits
 	response, err := broker.LeaveGroup(&sarama.LeaveGroupRequest{
 		Version: 3, GroupId: "g", Members: []sarama.MemberIdentity{{MemberId: memberID}},
 	})
@@ -196,6 +197,7 @@ func TestARemovedMemberJoinsAgain(t *testing.T) {
 		t.Errorf("a removed member committed: %v", err)
 	}
 	start := time.Now()
+	hear()
 	receive(t, claims)
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("joined again after %v", took)

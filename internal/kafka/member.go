@@ -142,7 +142,7 @@ func (m *member) unheard(err error) bool {
 
 // lose ends all claims: nothing is ours any more.
 func (m *member) lose(why error) {
-	m.group.setMember("", 0)
+	m.group.setMember("", 0, time.Time{})
 	m.told = 0
 	if count := m.held.drop(nil); count > 0 {
 		m.group.log.Warn("no longer in the consumer group; joining again", "claims", count, "err", why)
@@ -174,13 +174,15 @@ func (m *member) stay(ctx context.Context) {
 
 // beat says that we live, and reports whether all is as it was.
 func (m *member) beat(ctx context.Context) bool {
+	sent := time.Now()
 	response, err := call(ctx, m, callTimeout, func(b *sarama.Broker) (*sarama.HeartbeatResponse, error) {
-		return b.Heartbeat(&sarama.HeartbeatRequest{
-			Version: heartbeatVersion, GroupId: m.group.id, MemberId: m.id, GenerationId: m.generation,
-		})
+		return b.Heartbeat(m.heartbeat())
 	})
 	if err == nil && response.Err != sarama.ErrNoError {
 		err = response.Err
+	}
+	if err == nil || errors.Is(err, sarama.ErrRebalanceInProgress) {
+		m.group.hear(m.id, m.generation, sent)
 	}
 	switch {
 	case err == nil:
@@ -196,6 +198,12 @@ func (m *member) beat(ctx context.Context) bool {
 	return ctx.Err() != nil || !m.unheard(err)
 }
 
+func (m *member) heartbeat() *sarama.HeartbeatRequest {
+	return &sarama.HeartbeatRequest{
+		Version: heartbeatVersion, GroupId: m.group.id, MemberId: m.id, GenerationId: m.generation,
+	}
+}
+
 // grown reports whether there are other partitions than those shared out by us.
 func (m *member) grown() bool {
 	for topic, count := range m.shared {
@@ -209,7 +217,7 @@ func (m *member) grown() bool {
 // leave ends all claims and tells the group that we go.
 func (m *member) leave() {
 	m.held.drop(nil)
-	m.group.setMember("", 0)
+	m.group.setMember("", 0, time.Time{})
 	if m.id == "" {
 		return
 	}
