@@ -130,7 +130,7 @@ func (in *Ingester) consume(ctx context.Context, claim kafka.Claim) error {
 		if err := offsets.makeRoom(b); err != nil {
 			return err
 		}
-		if err := in.move(ctx, b); err != nil {
+		if err := in.move(ctx, claim, b); err != nil {
 			return errors.Join(err, offsets.finish())
 		}
 		offsets.add(b)
@@ -143,10 +143,10 @@ const grace = time.Second
 
 // move appends the batch and buries its dead, again and again until both are
 // done. It returns an error when ctx ends first.
-func (in *Ingester) move(ctx context.Context, b *batch) error {
+func (in *Ingester) move(ctx context.Context, claim kafka.Claim, b *batch) error {
 	ctx, cancel := withGrace(ctx)
 	defer cancel()
-	if err := in.append(ctx, b); err != nil {
+	if err := in.append(ctx, claim, b); err != nil {
 		return err
 	}
 	if err := in.bury(ctx, b.dead); err != nil {
@@ -157,18 +157,18 @@ func (in *Ingester) move(ctx context.Context, b *batch) error {
 	return nil
 }
 
-func (in *Ingester) append(ctx context.Context, b *batch) error {
+func (in *Ingester) append(ctx context.Context, claim kafka.Claim, b *batch) error {
 	if len(b.events) == 0 {
 		return nil
 	}
-	err := in.appendAll(ctx, b.journalRecords())
+	err := in.appendAll(ctx, claim, b.journalRecords())
 	if !errors.Is(err, hub.ErrInvalid) {
 		return err
 	}
 	// Some event cannot be journaled: find it.
 	kept := b.events[:0]
 	for _, e := range b.events {
-		err := in.appendAll(ctx, e.records)
+		err := in.appendAll(ctx, claim, e.records)
 		switch {
 		case errors.Is(err, hub.ErrInvalid):
 			b.dead = append(b.dead, deadLetter{e.message, err})
@@ -183,10 +183,16 @@ func (in *Ingester) append(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// appendAll appends until it succeeds, is refused for good, or ctx ends.
-func (in *Ingester) appendAll(ctx context.Context, records []hub.Record) error {
+// appendAll appends until it succeeds, is refused for good, the claim is lost, or
+// ctx ends. A process that was stopped and has woken up must not append what it
+// has in hand if another one has the partition by now: the streams may have gone
+// on for so long that they no longer know the ids again.
+func (in *Ingester) appendAll(ctx context.Context, claim kafka.Claim, records []hub.Record) error {
 	var again kafka.Backoff
 	for {
+		if err := claim.AwaitFresh(ctx); err != nil {
+			return err
+		}
 		err := in.journal.Append(ctx, records)
 		if err == nil || errors.Is(err, hub.ErrInvalid) {
 			return err
