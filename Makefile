@@ -166,4 +166,4 @@ web-check: ## Types, lint, unit tests of web/, and that web/dist is what its sou
 
 .PHONY: clean
 clean: ## Remove what was built; installed tools and servers stay
-	rm -rf bin coverage.*
+	rm -rf bin coverage.out
