@@ -169,6 +169,7 @@ func (g *Group) consume(ctx context.Context, h Handler, c *connections) {
 	read.Go(func() { fetcher.run(reading) })
 	m := &member{
 		group: g, handler: h, client: c.joiner, metadata: c.control,
+		known: make(map[string]int32), shrunk: make(map[string]time.Time),
 		held: &holdings{
 			group: g, handler: h, fetcher: fetcher, control: c.control, ctx: reading,
 			held: make(map[partition]*holding), stuck: make(map[partition]*holding),

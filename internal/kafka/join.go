@@ -1,8 +1,10 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -18,7 +20,14 @@ const (
 	metadataVersion = 2
 	// syncVersion is one that the oldest brokers know.
 	syncVersion = 5
+	// believed is how long a topic must have fewer partitions than it had, or be
+	// unknown, until that is taken for the truth.
+	believed = 30 * time.Second
 )
+
+// errShrunk means that partitions seem to have gone, as it looks while a broker
+// that has just started does not know them yet.
+var errShrunk = errors.New("a topic has fewer partitions than before")
 
 // protocolName returns the name of the protocol that the members of the cluster
 // with this fingerprint agree on.
@@ -116,10 +125,10 @@ func (m *member) sync(ctx context.Context, joined *sarama.JoinGroupResponse) ([]
 		ProtocolType: &kind, ProtocolName: &name,
 	}
 	m.shared = nil
-	if joined.LeaderId == joined.MemberId {
-		if err := m.share(joined, request); err != nil {
-			return nil, err
-		}
+	if joined.LeaderId != joined.MemberId {
+		clear(m.shrunk)
+	} else if err := m.share(joined, request); err != nil {
+		return nil, err
 	}
 	response, err := call(ctx, m, joinTimeout+callTimeout, func(b *sarama.Broker) (*sarama.SyncGroupResponse, error) {
 		return b.SyncGroup(request)
@@ -167,11 +176,9 @@ func (m *member) share(joined *sarama.JoinGroupResponse, request *sarama.SyncGro
 		}
 	}
 	for topic := range topics {
-		partitions, err := m.metadata.Partitions(topic)
-		if err != nil && !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		if topics[topic], err = m.count(topic, subscriptions); err != nil {
 			return err
 		}
-		topics[topic] = int32(len(partitions))
 	}
 	m.shared = topics
 	for id, given := range balance(subscriptions, topics) {
@@ -181,6 +188,33 @@ func (m *member) share(joined *sarama.JoinGroupResponse, request *sarama.SyncGro
 		}
 	}
 	return nil
+}
+
+// count returns how many partitions a topic has, 0 if there is no such topic. It
+// is an error if there were more a moment ago.
+func (m *member) count(topic string, members []subscription) (int32, error) {
+	partitions, err := m.metadata.Partitions(topic)
+	if err != nil && !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		return 0, err
+	}
+	count, before := int32(len(partitions)), m.known[topic]
+	for _, s := range members {
+		for _, p := range s.owned {
+			if p.topic == topic {
+				before = max(before, p.id+1)
+			}
+		}
+	}
+	if count < before {
+		now := time.Now()
+		m.shrunk[topic] = cmp.Or(m.shrunk[topic], now)
+		if now.Sub(m.shrunk[topic]) < believed {
+			return 0, errors.Join(fmt.Errorf("%s: %d of %d: %w", topic, count, before, errShrunk), m.metadata.RefreshMetadata(topic))
+		}
+	}
+	delete(m.shrunk, topic)
+	m.known[topic] = count
+	return count, nil
 }
 
 func byTopic(partitions []partition) map[string][]int32 {

@@ -45,6 +45,10 @@ type member struct {
 	// shared are the partitions of each topic that we have shared out, if we do
 	// that for this generation.
 	shared map[string]int32
+	// known are the partitions that topics had when we last shared them out, shrunk
+	// says since when they seem to have fewer.
+	known  map[string]int32
+	shrunk map[string]time.Time
 	// seen is when the coordinator last took us for a member.
 	seen time.Time
 	away outage.Log
@@ -70,6 +74,10 @@ func (m *member) run(ctx context.Context) {
 			}
 		case errors.Is(err, sarama.ErrMemberIdRequired): // join gave us an id
 			m.evictPredecessor()
+		case errors.Is(err, errShrunk):
+			m.seen = time.Now() // the coordinator waits for our answer
+			m.away.Failed(m.group.log, "cannot share out the partitions", err)
+			pause.Wait(ctx)
 		case errors.Is(err, sarama.ErrInconsistentGroupProtocol):
 			m.excluded(err)
 			sleep(ctx, strangersPause)
