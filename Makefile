@@ -52,9 +52,10 @@ bench: ## Benchmarks of the parts on the path from Kafka to the socket
 
 
 .PHONY: servers
-servers: classic ## Install Apache Kafka, both ClickHouse engines and Redis for tests
+servers: classic ## Install Apache Kafka, both ClickHouse engines, Redis and other people's producers for tests
 	internal/testenv/install-chdb.sh
 	internal/testenv/install-redis.sh
+	internal/testenv/install-producers.sh
 
 .PHONY: classic
 classic:
@@ -67,8 +68,8 @@ conformance: servers ## The parts' own suites on Apache Kafka, on both ClickHous
 
 
 .PHONY: e2e
-e2e: build servers chromium bin/faults ## The acceptance suite on all three sets of parts, and the console in Chromium
-	$(E2E) -run 'TestAcceptance|TestRefuses' -parts all
+e2e: build servers chromium bin/faults ## The acceptance suite on all three sets of parts, older clients and producers, and the console in Chromium
+	$(E2E) -run 'TestAcceptance|TestRefuses|TestCompat' -parts all
 	cd web/e2e && npm ci --no-audit --no-fund && npm test
 
 .PHONY: crash
