@@ -50,6 +50,9 @@ type Options struct {
 	// Evict removes a dead node, by name, from the consumer groups. It is harmless
 	// if another node did it. It may be nil.
 	Evict func(ctx context.Context, name string) error
+	// Withdraw has this node give its claims in the consumer group back and stay out
+	// of it until Rejoin. It does not block. It may be nil.
+	Withdraw func()
 	// Rejoin has this node give its claims in the consumer groups back and join them
 	// again. It does not block. It may be nil.
 	Rejoin func()

@@ -11,8 +11,7 @@ const (
 	rebirthPause = 200 * time.Millisecond
 	// rebirthMost is the most: each rebirth moves shards about, twice, and a node that
 	// can be heard and not be reached would have one every few seconds. The time
-	// doubles with every life that is over within rebirthCalm. It is short, for what
-	// the consumer group gives a node that waits is served by nobody.
+	// doubles with every life that is over within rebirthCalm.
 	rebirthMost = 5 * time.Second
 	rebirthCalm = 20 * time.Second
 	// rebirthRetry is the wait after a life that could not begin.
@@ -75,6 +74,9 @@ func (n *Node) reborn(b birth, pause time.Duration) {
 	n.metrics.rebirths.Inc()
 	n.log.Warn("other members had dropped this node: it lets go of everything and joins again under a new id",
 		"id", b.after.id, "told_by", b.why.From, "in", pause)
+	if n.opts.Withdraw != nil {
+		n.opts.Withdraw()
+	}
 	n.owner.LetGo()
 	b.after.leave(rebirthPause)
 	b.after.stop()

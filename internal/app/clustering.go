@@ -46,6 +46,7 @@ func (n *node) newMember(gw *gateway.Gateway, host *actors.Host, consumer *journ
 		Producer:   host.Producer,
 		Follower:   gw,
 		Evict:      n.evict,
+		Withdraw:   consumer.Withdraw,
 		Rejoin:     consumer.Rejoin,
 		Status: func() cluster.Status {
 			return cluster.Status{Sessions: gw.Connections(), Lag: consumer.Lag()}

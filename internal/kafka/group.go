@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -81,6 +82,7 @@ type Group struct {
 	topics []string
 	log    *slog.Logger
 	rejoin chan struct{}
+	out    atomic.Bool // by Withdraw, until Rejoin
 
 	mu         sync.Mutex
 	member     string // our id in the group, "" while not in it
@@ -141,7 +143,9 @@ func connect(brokers []string, settings *sarama.Config) (*connections, error) {
 	c := &connections{}
 	var errs [3]error
 	c.joiner, errs[0] = sarama.NewClient(brokers, &patient)
-	c.fetcher, errs[1] = sarama.NewClient(brokers, settings)
+	slow := *settings
+	slow.Net.ReadTimeout = fetchTimeout
+	c.fetcher, errs[1] = sarama.NewClient(brokers, &slow)
 	c.control, errs[2] = sarama.NewClient(brokers, settings)
 	if err := errors.Join(errs[:]...); err != nil {
 		c.close()
@@ -184,7 +188,17 @@ func (g *Group) consume(ctx context.Context, h Handler, c *connections) {
 
 // Rejoin ends this member's claims and joins the group again soon, which gives
 // it claims anew. It does not wait for that.
-func (g *Group) Rejoin() { wake(g.rejoin) }
+func (g *Group) Rejoin() {
+	g.out.Store(false)
+	wake(g.rejoin)
+}
+
+// Withdraw ends this member's claims and leaves the group, which gives them to
+// others, until Rejoin. It does not wait for that.
+func (g *Group) Withdraw() {
+	g.out.Store(true)
+	wake(g.rejoin)
+}
 
 // setMember says as whom offsets are committed from now on. The coordinator said
 // so in answer to a request that was sent at the given time.

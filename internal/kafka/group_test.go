@@ -200,6 +200,22 @@ func TestRejoiningBeginsAllClaimsAnew(t *testing.T) {
 	}
 }
 
+func TestAMemberThatWithdrawsStaysOutUntilItRejoins(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(4, "t"))
+	a := startWatch(t, named(cfg, "a"), nil)
+	b := startWatch(t, named(cfg, "b"), nil)
+	eventually(t, "each has half", func() bool { return a.has(2)() && b.has(2)() })
+	a.group.Withdraw()
+	eventually(t, "b has all", b.has(4))
+	a.group.Withdraw() // again: harmless
+	time.Sleep(3 * heartbeat)
+	if running, _, _ := a.state(); running != 0 || !b.has(4)() {
+		t.Errorf("the member came back by itself, to %d claims", running)
+	}
+	a.group.Rejoin()
+	eventually(t, "each has half again", func() bool { return a.has(2)() && b.has(2)() })
+}
+
 // A claim that does not end keeps the group waiting for a second, commits
 // nothing later, and its partition is not consumed twice at once by one member.
 func TestAClaimThatDoesNotEndHoldsUpNobodyForLong(t *testing.T) {

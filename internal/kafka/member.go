@@ -63,6 +63,7 @@ func (m *member) run(ctx context.Context) {
 	defer m.leave()
 	var pause Backoff
 	for ctx.Err() == nil {
+		m.sitOut(ctx)
 		again, err := m.join(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -87,6 +88,21 @@ func (m *member) run(ctx context.Context) {
 		case !m.refused(err):
 			m.unheard(err)
 			pause.Wait(ctx)
+		}
+	}
+}
+
+// sitOut stays out of the group while this member is withdrawn.
+func (m *member) sitOut(ctx context.Context) {
+	if !m.group.out.Load() {
+		return
+	}
+	m.leave()
+	m.told = 0
+	for m.group.out.Load() && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-m.group.rejoin:
 		}
 	}
 }

@@ -125,6 +125,10 @@ func (c *Consumer) Run(ctx context.Context, h Handler) error {
 // gives it shards anew. It does not wait for that.
 func (c *Consumer) Rejoin() { c.group.Rejoin() }
 
+// Withdraw releases all shards of this node and leaves the group, which gives them
+// to others, until Rejoin. It does not wait for that.
+func (c *Consumer) Withdraw() { c.group.Withdraw() }
+
 // Commit stores, for shards that this node owns, the offset to start from next
 // time, and returns when Kafka has them. The error wraps hub.ErrUnavailable: the
 // group is not joined, a newer generation exists, or Kafka is away. It blocks
