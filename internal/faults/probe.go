@@ -133,7 +133,8 @@ func (w *watcher) Entry(stream hub.Stream, _ uint64, raw []byte) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := append(w.arrivals[w.node][stream], arrival{sent, now})
+	list := w.arrivals[w.node][stream]
+	list = append(list, arrival{sent, now})
 	if len(list) > 1024 && list[512].sent < now-keepProbes {
 		list = append([]arrival(nil), list[512:]...)
 	}

@@ -55,7 +55,7 @@ func (h *host) shardOf(stream hub.Stream) *shard {
 func (h *host) assigned(generation int32, mine []int32) {
 	for _, s := range h.shards {
 		if s.rules.Assigned(generation, slices.Contains(mine, s.id)) {
-			h.stopActors(s, true)
+			h.stopActors(s)
 		}
 	}
 	h.generation = generation
@@ -69,7 +69,7 @@ func (h *host) own(s *shard, generation int32, from, end int64) {
 		if warm {
 			h.process.world.seen.WarmShardsPassed++
 		}
-		h.stopActors(s, true)
+		h.stopActors(s)
 		s.ledger = rules.NewLedger(from, h.mutant)
 	} else if position > from {
 		h.process.world.seen.WarmShardsKept++
@@ -168,7 +168,7 @@ func (h *host) commitNow(until time.Duration, done func()) {
 func (h *host) letGo() {
 	for _, s := range h.shards {
 		if s.rules.LetGo() {
-			h.stopActors(s, true)
+			h.stopActors(s)
 		}
 	}
 	h.changed()
@@ -186,7 +186,7 @@ func (h *host) yield(v *view.View, self string) {
 		member, _ := v.Member(owner)
 		if s.rules.Yield(member.Generation) {
 			h.process.world.seen.ShardsYielded++
-			h.stopActors(s, true)
+			h.stopActors(s)
 			over = true
 		}
 	}
@@ -196,10 +196,10 @@ func (h *host) yield(v *view.View, self string) {
 }
 
 // stopActors ends the actors of a tenure behind what they were sent.
-func (h *host) stopActors(s *shard, lost bool) {
+func (h *host) stopActors(s *shard) {
 	for _, stream := range sortedKeys(s.actors) {
 		a := s.actors[stream]
-		a.tell(func() { a.stop(lost) })
+		a.tell(func() { a.stop(true) })
 	}
 	s.actors = map[hub.Stream]*streamActor{}
 }

@@ -114,14 +114,11 @@ func (l *links) accept(peer string, epoch, call uint64, stream hub.Stream, reply
 }
 
 // drop ends the following of a stream at another node.
-func (l *links) drop(stream hub.Stream) (followed bool) {
-	in := l.source[stream]
-	if in == nil {
-		return false
+func (l *links) drop(stream hub.Stream) {
+	if in := l.source[stream]; in != nil {
+		delete(l.source, stream)
+		l.tellUnfollow(in, stream)
 	}
-	delete(l.source, stream)
-	l.tellUnfollow(in, stream)
-	return true
 }
 
 // tellUnfollow tells an owner. If it does not hear it, the next entry will say it.
