@@ -125,6 +125,7 @@ type bench struct {
 	load     *load
 	injector *injector
 	sampler  *sampler
+	stalls   stalls
 }
 
 // run loads the cluster, injects faults, and judges.
@@ -175,6 +176,7 @@ func (b *bench) begin(ctx context.Context) error {
 	b.injector = newInjector(b.cluster, b.ledger.clock, b.served, b.config.Log)
 	b.sampler = &sampler{nodes: b.cluster.All(), clock: b.ledger.clock, every: sampleEvery}
 	go b.sampler.run(ctx)
+	go b.stalls.run(ctx, b.ledger.clock)
 	return b.load.start(ctx)
 }
 
@@ -204,7 +206,7 @@ func (b *bench) newReport(started time.Time) *report.Report {
 			Nodes: b.config.Nodes, People: b.config.People, Rate: b.config.Rate, Mutant: b.config.Mutant,
 			Parts: []string{"Apache Kafka 4.3", "ClickHouse 18.16"}, Revision: b.config.Revision,
 		},
-		Nodes: b.sampler.result(), Violations: []report.Violation{},
+		Nodes: b.sampler.result(), Stalls: b.stalls.result(), Violations: []report.Violation{},
 	}
 	for _, kind := range b.kinds {
 		r.Setup.Kinds = append(r.Setup.Kinds, string(kind))
@@ -259,6 +261,13 @@ func Summary(r *report.Report) []string {
 			r.Title, r.Seed, r.Seconds, len(r.Faults), r.Load.Acknowledged, r.Load.Received, r.Load.Sessions, r.Load.Pages),
 		fmt.Sprintf("acknowledged to received p50 %.0f ms, p99 %.0f ms; longest without service: median person %.1f s, worst %.1f s",
 			1000*r.Load.Latency.P50, 1000*r.Load.Latency.P99, r.Service.Longest.P50, r.Service.Longest.Max),
+	}
+	if n := len(r.Stalls); n > 0 {
+		longest := 0.0
+		for _, stall := range r.Stalls {
+			longest = max(longest, stall.Until-stall.At)
+		}
+		lines = append(lines, fmt.Sprintf("the bench itself stood still %d times, %.1f s the longest: the machine is busy with something else", n, longest))
 	}
 	lines = append(lines, r.Setup.LeftOut...)
 	if r.OK {

@@ -140,3 +140,35 @@ func (s *sampler) result() []report.NodeSeries {
 	}
 	return out
 }
+
+const (
+	// beat is how often the bench looks whether it gets a processor, late how much
+	// later than that it may.
+	beat, late = 50 * time.Millisecond, 300 * time.Millisecond
+)
+
+// stalls notes when this process stood still, and with it most likely everything
+// on the machine.
+type stalls struct {
+	mu    sync.Mutex
+	found []report.Wait
+}
+
+// run watches until ctx ends.
+func (s *stalls) run(ctx context.Context, clock func() time.Duration) {
+	for last := clock(); pause(ctx, beat) == nil; {
+		now := clock()
+		if now-last > beat+late {
+			s.mu.Lock()
+			s.found = append(s.found, report.Wait{At: last.Seconds(), Until: now.Seconds()})
+			s.mu.Unlock()
+		}
+		last = now
+	}
+}
+
+func (s *stalls) result() []report.Wait {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]report.Wait{}, s.found...)
+}

@@ -20,6 +20,10 @@ const (
 	labelWidth = 110.0
 	rowHeight  = 26.0
 	areaHeight = 120.0
+
+	// machine is the row of what befell the bench itself, in grey.
+	machine = "the bench"
+	grey    = 11
 )
 
 // page is what the template shows.
@@ -99,6 +103,12 @@ func (r *Report) draw() *page {
 				f.Number, f.Kind, f.Where, clock(f.At), f.Until-f.At, f.Healed-f.Until, f.Hit, f.Longest, f.Note),
 		})
 	}
+	for _, stall := range r.Stalls {
+		p.Bars = append(p.Bars, bar{
+			X: x(stall.At), Y: rows[machine] + 4, Width: max(2, x(stall.Until)-x(stall.At)), Colour: grey,
+			Title: fmt.Sprintf("the bench itself stood still at %s for %.1f s", clock(stall.At), stall.Until-stall.At),
+		})
+	}
 	p.area(x)
 	for at := 0.0; at <= r.Seconds; at += tickEvery(r.Seconds) {
 		p.Ticks = append(p.Ticks, tick{x(at), clock(at)})
@@ -115,6 +125,9 @@ func (p *page) rows() map[string]float64 {
 	}
 	for _, n := range p.Nodes {
 		tops[n.Name] = 0
+	}
+	if len(p.Stalls) > 0 {
+		tops[machine] = 0
 	}
 	for i, name := range slices.Sorted(maps.Keys(tops)) {
 		tops[name] = 24 + rowHeight*float64(i)

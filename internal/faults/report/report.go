@@ -21,10 +21,13 @@ type Report struct {
 	// OK says that nothing is in Violations.
 	OK bool `json:"ok"`
 
-	Setup      Setup       `json:"setup"`
-	Load       Load        `json:"load"`
-	Faults     []Fault     `json:"faults"`
-	Service    Service     `json:"service"`
+	Setup   Setup   `json:"setup"`
+	Load    Load    `json:"load"`
+	Faults  []Fault `json:"faults"`
+	Service Service `json:"service"`
+	// Stalls are when the bench itself stood still, for want of a processor: what
+	// people waited then says nothing of the hub.
+	Stalls     []Wait      `json:"stalls"`
 	Violations []Violation `json:"violations"`
 	// ViolationsInAll counts them where Violations holds the first only.
 	ViolationsInAll int          `json:"violationsInAll"`

@@ -40,6 +40,7 @@ func sample() *Report {
 		Faults: []Fault{{Number: 1, Kind: "kill", Where: "n1", At: 10, Until: 14, Healed: 15}, {Number: 2, Kind: "outage", Where: "kafka", At: 30, Until: 36, Healed: 37}},
 		Nodes:  []NodeSeries{{Name: "n1", Samples: []Sample{{At: 1, RSS: 5e7, Goroutines: 80}}}, {Name: "n2"}},
 	}
+	r.Stalls = []Wait{{20, 21}}
 	r.SetService(1, []PersonGaps{{Name: "1"}, {Name: "2"}, {Name: "3"}},
 		[][]Wait{{{10.2, 13}, {13.5, 14.9}}, {{11, 16}}, nil})
 	return r
@@ -80,7 +81,7 @@ func TestAReportIsWrittenAsJSONAndAsAPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Faults &lt;&amp;&gt;", "1 violations", "&lt;all&gt;", "clock jumps: no compiler", "kafka", "#1 kill of n1"} {
+	for _, want := range []string{"Faults &lt;&amp;&gt;", "1 violations", "&lt;all&gt;", "clock jumps: no compiler", "kafka", "#1 kill of n1", "stood still at 0:20.0"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page does not say %q", want)
 		}

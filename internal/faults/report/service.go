@@ -8,7 +8,10 @@ import (
 
 // Wait is an event on its way to one person: acknowledged At, received Until,
 // seconds.
-type Wait struct{ At, Until float64 }
+type Wait struct {
+	At    float64 `json:"at"`
+	Until float64 `json:"until"`
+}
 
 // Gaps returns the stretches during which at least one event had been waiting
 // for longer than patience, from its acknowledgement on, in order.
