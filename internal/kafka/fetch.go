@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -22,9 +21,11 @@ const (
 	// nobody has taken yet.
 	lookAgain = 10 * time.Millisecond
 	// fetchBytes is the most that one fetch brings of one partition, the first
-	// batch aside, which always comes whole; fetchTotal, of all.
+	// batch aside, which always comes whole; fetchTotal, of all; firstTotal, at the
+	// beginning of claims, over the connection of commits.
 	fetchBytes = 256 << 10
 	fetchTotal = 16 << 20
+	firstTotal = 1 << 20
 	// largestBatch is the largest batch that is asked for again whole.
 	largestBatch = 64 << 20
 	// waitingBatches is how many batches of a partition wait for its reader. Then
@@ -35,32 +36,12 @@ const (
 	electing = 50 * time.Millisecond
 	// nowhere is the leader of a source whose leader has to be found.
 	nowhere = -1
+	// fetchTimeout is how long an answer may take on a slow link. A broker that
+	// hangs is found out by it too, about when Kafka does.
+	fetchTimeout = 10 * time.Second
+	// corruptSaid is how long it is until a partition is said again to be corrupt.
+	corruptSaid = time.Minute
 )
-
-// source is a partition that is read. Only the loop of its leader uses what is
-// not safe for several goroutines.
-type source struct {
-	partition
-	batches   chan []sarama.ConsumerMessage
-	highWater atomic.Int64
-	// fail ends the claim for good.
-	fail func(error)
-
-	leader int32 // guarded by the fetcher's mu
-	next   int64
-	size   int32 // bytes to ask for
-	// starved counts fetches without records though there are some.
-	starved int
-}
-
-func newSource(p partition, next, end int64, fail func(error)) *source {
-	s := &source{
-		partition: p, next: next, size: fetchBytes, leader: nowhere, fail: fail,
-		batches: make(chan []sarama.ConsumerMessage, waitingBatches),
-	}
-	s.highWater.Store(end)
-	return s
-}
 
 // fetcher reads partitions by one loop a broker, so that a fetch wakes the
 // readers of those partitions only that have records.
@@ -74,20 +55,21 @@ type fetcher struct {
 
 	mu      sync.Mutex
 	sources map[*source]struct{}
-	loops   map[int32]chan struct{} // wakes the loop of a broker
+	loops   map[int32]*loop
+	corrupt map[partition]time.Time // when they were last said to be
 }
 
 func newFetcher(client sarama.Client, log *slog.Logger) *fetcher {
 	return &fetcher{
-		client: client, log: log, sources: make(map[*source]struct{}),
-		loops: make(map[int32]chan struct{}), homeless: make(chan struct{}, 1),
+		client: client, log: log, homeless: make(chan struct{}, 1),
+		sources: make(map[*source]struct{}), loops: make(map[int32]*loop), corrupt: make(map[partition]time.Time),
 	}
 }
 
 // run reads until ctx ends.
 func (f *fetcher) run(ctx context.Context) {
 	defer f.running.Wait()
-	var pause Backoff
+	pause := Backoff{Max: quick}
 	for ctx.Err() == nil {
 		if f.house(ctx) {
 			pause.Reset()
@@ -139,6 +121,9 @@ func (f *fetcher) house(ctx context.Context) bool {
 		leader, _, err := f.client.LeaderAndEpoch(s.topic, s.id)
 		if err != nil {
 			f.log.Debug("no leader", "topic", s.topic, "partition", s.id, "err", err)
+			if Disconnected(err) { // it would not be known of the others either
+				return false
+			}
 			all = false
 			continue
 		}
@@ -146,15 +131,14 @@ func (f *fetcher) house(ctx context.Context) bool {
 		if s.leader == nowhere { // else somebody else was faster
 			s.leader = leader.ID()
 		}
-		loop, ok := f.loops[s.leader]
-		if !ok && ctx.Err() == nil {
-			loop = make(chan struct{}, 1)
-			f.loops[s.leader] = loop
-			id := s.leader
-			f.running.Go(func() { f.loop(ctx, id, loop) })
+		reader := f.loops[s.leader]
+		if reader == nil {
+			reader = newLoop(f, s.leader)
+			f.loops[s.leader] = reader
+			f.running.Go(func() { reader.run(ctx) })
 		}
 		f.mu.Unlock()
-		wake(loop)
+		wake(reader.added)
 	}
 	return all
 }
@@ -195,64 +179,40 @@ func (f *fetcher) unhouse(sources []*source) {
 	wake(f.homeless)
 }
 
-// loop reads the partitions that one broker leads.
-func (f *fetcher) loop(ctx context.Context, id int32, added <-chan struct{}) {
-	var due []*source
-	var pause Backoff
-	memory := &fetchSession{}
-	for ctx.Err() == nil {
-		all := f.of(id)
-		if len(all) == 0 {
-			select {
-			case <-ctx.Done():
-			case <-added:
-			}
-			continue
-		}
-		wait := fetchWait
-		due = due[:0]
-		for _, s := range all {
-			if len(s.batches) < cap(s.batches) {
-				due = append(due, s)
-			} else {
-				wait = lookAgain
-			}
-		}
-		if len(due) == 0 {
-			sleep(ctx, lookAgain)
-			continue
-		}
-		broker, err := f.client.Broker(id)
-		if err == nil {
-			err = f.fetch(broker, due, len(due) == len(all), wait, memory)
-		}
-		if err != nil && ctx.Err() == nil {
-			f.log.Debug("cannot fetch", "broker", id, "err", err)
-			pause.Wait(ctx)
-			f.unhouse(all)
-			continue
-		}
-		pause.Reset()
-	}
+// terms are those of a fetch.
+type terms struct {
+	// whole says that it is for everything that is read from the broker.
+	whole bool
+	// wait is how long the broker may wait for records, total the most bytes.
+	wait  time.Duration
+	total int32
+	// memory is what the broker knows already; nil for nothing.
+	memory *fetchSession
 }
 
-// fetch reads once, and hands out what came. whole says that due is everything
-// that is read from this broker; memory may be nil. An error is of the connection.
-func (f *fetcher) fetch(broker *sarama.Broker, due []*source, whole bool, wait time.Duration, memory *fetchSession) error {
+// errCorrupt means that an answer has come that cannot be decoded.
+var errCorrupt = errors.New("what the broker sent cannot be decoded")
+
+// fetch reads once, and hands out what came. An error is of the connection, or
+// errCorrupt.
+func (f *fetcher) fetch(broker *sarama.Broker, due []*source, t terms) error {
 	if i := hungry(due); i >= 0 {
-		due, whole = due[i:i+1], whole && len(due) == 1
+		due, t.whole = due[i:i+1], t.whole && len(due) == 1
 	}
 	request := &sarama.FetchRequest{
-		Version: fetchVersion, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: 1, MaxBytes: fetchTotal,
+		Version: fetchVersion, MaxWaitTime: int32(t.wait.Milliseconds()), MinBytes: 1, MaxBytes: t.total,
 	}
-	memory.ask(request, due, whole)
+	t.memory.ask(request, due, t.whole)
 	response, err := broker.Fetch(request)
 	if err != nil {
-		memory.forget()
+		t.memory.forget()
+		if connected, _ := broker.Connected(); connected && !Disconnected(err) {
+			return fmt.Errorf("%w: %w", errCorrupt, err)
+		}
 		_ = broker.Close() // the next call connects again
 		return err
 	}
-	if !memory.answered(request, response) {
+	if !t.memory.answered(request, response) {
 		return nil
 	}
 	var moved []*source
@@ -261,10 +221,12 @@ func (f *fetcher) fetch(broker *sarama.Broker, due []*source, whole bool, wait t
 		switch {
 		case block == nil: // nothing new
 		case block.Err == sarama.ErrNoError:
-			s.take(block, len(due) == 1)
+			s.take(block, len(due) == 1, f.log)
 		case block.Err == sarama.ErrOffsetOutOfRange:
 			f.remove(s)
 			s.fail(fmt.Errorf("offset %d: %w", s.next, block.Err))
+		case block.Err == sarama.ErrInvalidMessage:
+			f.giveUp(s, block.Err)
 		default:
 			f.log.Debug("cannot read", "topic", s.topic, "partition", s.id, "err", block.Err)
 			moved = append(moved, s)
@@ -276,82 +238,30 @@ func (f *fetcher) fetch(broker *sarama.Broker, due []*source, whole bool, wait t
 	return nil
 }
 
+// giveUp ends a claim whose next batch is corrupt. It begins anew later, as the
+// broker may have a sound copy by then.
+func (f *fetcher) giveUp(s *source, err error) {
+	f.remove(s)
+	f.mu.Lock()
+	now := time.Now()
+	say := now.Sub(f.corrupt[s.partition]) >= corruptSaid
+	if say {
+		f.corrupt[s.partition] = now
+	}
+	f.mu.Unlock()
+	if say {
+		f.log.Error("a batch is corrupt: its partition stands still until it can be read",
+			"topic", s.topic, "partition", s.id, "offset", s.next, "err", err)
+	}
+	s.fail(fmt.Errorf("offset %d: %w", s.next, err))
+}
+
 // hungry returns the index of a source to be fetched alone, -1 if there is none.
 func hungry(sources []*source) int {
 	for i, s := range sources {
-		if s.starved >= 3 {
+		if s.starved >= hungryAfter {
 			return i
 		}
 	}
 	return -1
-}
-
-var errOldFormat = errors.New("messages in a format older than Kafka 0.11")
-
-// take hands out the records of a block; alone says that no other partition was
-// asked for.
-func (s *source) take(block *sarama.FetchResponseBlock, alone bool) {
-	s.highWater.Store(block.HighWaterMarkOffset)
-	count, partial := 0, block.Partial
-	for _, records := range block.RecordsSet {
-		if records.RecordBatch == nil {
-			s.fail(errOldFormat)
-			return
-		}
-		partial = partial || records.RecordBatch.PartialTrailingRecord
-		count += len(records.RecordBatch.Records)
-	}
-	if count == 0 {
-		s.grow(block, partial, alone)
-		return
-	}
-	s.size, s.starved = fetchBytes, 0
-	messages := make([]sarama.ConsumerMessage, 0, count)
-	for _, records := range block.RecordsSet {
-		messages = s.add(messages, records.RecordBatch)
-	}
-	if len(messages) > 0 {
-		s.batches <- messages // there is room: only this loop sends
-	}
-}
-
-// grow deals with a block without records: a batch that is larger than what was
-// asked for, one whose records have all been compacted away, or the end.
-func (s *source) grow(block *sarama.FetchResponseBlock, partial, alone bool) {
-	switch {
-	case partial && s.size >= largestBatch:
-		s.fail(fmt.Errorf("a batch at offset %d has more than %d bytes", s.next, largestBatch))
-	case partial:
-		s.size *= 2
-	case block.HighWaterMarkOffset <= s.next:
-		s.starved = 0
-	case alone && s.starved >= 3:
-		// A broker that has a batch with records returns it whole if nothing else
-		// was asked for, so there is none at this offset.
-		s.next, s.starved = s.next+1, 0
-	default:
-		s.starved++
-	}
-}
-
-// add appends the records of a batch that have not been read yet.
-func (s *source) add(messages []sarama.ConsumerMessage, batch *sarama.RecordBatch) []sarama.ConsumerMessage {
-	if batch.PartialTrailingRecord {
-		return messages
-	}
-	for _, r := range batch.Records {
-		offset := batch.FirstOffset + r.OffsetDelta
-		if offset < s.next || batch.Control {
-			continue
-		}
-		at := batch.MaxTimestamp
-		if !batch.LogAppendTime {
-			at = batch.FirstTimestamp.Add(r.TimestampDelta)
-		}
-		messages = append(messages, sarama.ConsumerMessage{
-			Topic: s.topic, Partition: s.id, Offset: offset, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: at,
-		})
-	}
-	s.next = max(s.next, batch.LastOffset()+1)
-	return messages
 }

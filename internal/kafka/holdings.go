@@ -187,7 +187,7 @@ func (h *holdings) start(claims []*claimed) {
 		}
 	}
 	for leader, sources := range byLeader {
-		if err := h.fetcher.fetch(leader, sources, false, 0, nil); err != nil {
+		if err := h.fetcher.fetch(leader, sources, terms{total: firstTotal}); err != nil {
 			h.group.log.Debug("cannot fetch the first records", "err", err)
 		}
 	}
