@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -111,7 +112,11 @@ func (s *compatSuite) testOtherNode(t *testing.T) {
 	for i := range 3 {
 		s.publish(t, "/notification/user", "["+body(3+i, p.admin, "", "후")+"]")
 	}
-	page = s.nodes[0].stomp(t, p)
+	awaitThat(t, "all of them in the timeline", func() bool {
+		a := s.nodes[0].do(t, http.MethodGet, "/api/v1/timeline?stream=admin:"+p.admin, p.token(t), nil)
+		return a.StatusCode == http.StatusOK && strings.Contains(string(a.body), `"n5"`)
+	})
+	page = s.nodes[0].stomp(t, p) // from its head on it would get nothing
 	last := body(5, p.admin, "", "후")
 	page.await(t, "the last message", func(got push) bool { return string(got.body) == last })
 	pushes, _, _ := page.look()

@@ -10,4 +10,7 @@
 //	current   Apache Kafka and a current ClickHouse engine over HTTP
 //	all       these three, one after the other
 //	kafka     Apache Kafka and SQLite, for what concerns Kafka alone
+//
+// TestCompat, of older producers, has two nodes on classic parts and a Redis
+// whatever -parts says.
 package e2e
