@@ -106,7 +106,7 @@ func NewGroup(cfg Config, id string, topics []string, log *slog.Logger) *Group {
 
 // Run joins the group and consumes until ctx ends, then leaves the group and
 // returns nil when the last Consume has returned. Nothing else ends it: while
-// Kafka is away it tries again, and again, at most every two seconds. It returns
+// Kafka is away it tries again and again, a few times a second. It returns
 // an error only for settings that cannot work. It must not be called twice at
 // once.
 func (g *Group) Run(ctx context.Context, h Handler) error {
@@ -114,7 +114,7 @@ func (g *Group) Run(ctx context.Context, h Handler) error {
 	if err != nil {
 		return err
 	}
-	var pause Backoff
+	pause := Backoff{Max: quick}
 	var away outage.Log
 	for ctx.Err() == nil {
 		c, err := connect(g.cfg.Brokers, settings)

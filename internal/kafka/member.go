@@ -61,7 +61,7 @@ type member struct {
 // run is a member until ctx ends, and leaves.
 func (m *member) run(ctx context.Context) {
 	defer m.leave()
-	var pause Backoff
+	pause := Backoff{Max: quick}
 	for ctx.Err() == nil {
 		m.sitOut(ctx)
 		again, err := m.join(ctx)

@@ -142,6 +142,13 @@ func testLog() *slog.Logger {
 // shard every 10 ms or so.
 func many(t *testing.T) kafka.Config {
 	t.Helper()
+	_, cfg := manyOn(t)
+	return cfg
+}
+
+// manyOn is many, and returns the Kafka as well.
+func manyOn(t *testing.T) (*testenv.KafkaServer, kafka.Config) {
+	t.Helper()
 	k, err := testenv.Kafka(t.Context(), t.TempDir(), testLog())
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +184,7 @@ func many(t *testing.T) kafka.Config {
 		done.Wait()
 		_ = p.Close()
 	})
-	return cfg
+	return k, cfg
 }
 
 // process is a member in a process of its own, which can hang or die.
