@@ -81,9 +81,8 @@ outage: build servers ## Take Kafka away for 30 s and ClickHouse for 60 s under 
 	$(E2E) -run 'Outage' -parts classic,current -kafka-outage 30s -timeline-outage 60s
 
 .PHONY: faults-short
-faults-short: build servers ## A short crash test and short outages, for every change
+faults-short: build servers ## A short crash test for every change
 	$(E2E) -run 'TestCrash|TestJudge' -parts embedded,classic -kills 3
-	$(E2E) -run 'Outage' -parts classic -kafka-outage 8s -timeline-outage 10s
 
 .PHONY: cluster
 cluster: classic bin/faults ## Three nodes on this machine, one log, until Ctrl-C
