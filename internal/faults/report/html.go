@@ -111,7 +111,7 @@ func (r *Report) draw() *page {
 	}
 	p.area(x)
 	for at := 0.0; at <= r.Seconds; at += tickEvery(r.Seconds) {
-		p.Ticks = append(p.Ticks, tick{x(at), clock(at)})
+		p.Ticks = append(p.Ticks, tick{x(at), fmt.Sprintf("%d:%02d", int(at)/60, int(at)%60)})
 	}
 	p.violationKinds()
 	return p
@@ -182,10 +182,10 @@ func (p *page) violationKinds() {
 
 // tickEvery returns how far apart the marks of the time axis are.
 func tickEvery(seconds float64) float64 {
-	for _, step := range []float64{5, 10, 30, 60} {
-		if seconds/step <= 40 {
+	for _, step := range []float64{5, 10, 30} {
+		if seconds/step <= 25 {
 			return step
 		}
 	}
-	return 120
+	return 60
 }
