@@ -64,7 +64,7 @@ func (n *node) fingerprint() (string, error) {
 	case err != nil:
 		return "", err
 	case n.cfg.ClusterBind == "":
-		return cluster.Fingerprint(nil), nil
+		return cluster.Fingerprint(nil) + "-" + n.cfg.NodeName, nil // two nodes alone are no cluster
 	case secret == nil:
 		return "loopback", nil
 	}
