@@ -449,7 +449,7 @@ func TestHistoryThatCannotBeFetchedBecomesAGap(t *testing.T) {
 		core.Refuse(func(hub.Stream) error { return hub.Unavailablef("the timeline is away") })
 		c := connect(t, g, "8", hub.Cursor{hub.All: 2})
 		core.Publish(hub.All, 1)
-		time.Sleep(5 * time.Second)
+		time.Sleep(25 * time.Second)
 		expect(t, c, hub.All, nil) // order before speed
 		time.Sleep(10 * time.Second)
 		expect(t, c, hub.All, []uint64{6})

@@ -28,7 +28,7 @@ const (
 	rangePage = 500
 	// giveUpAfter is how long entries that cannot be fetched hold up those after
 	// them; then sessions are told of a gap and live pushes go on.
-	giveUpAfter = 10 * time.Second
+	giveUpAfter = 30 * time.Second
 	// believeAfter is how long an owner that knows less than the node is asked
 	// again, before it is believed that the stream has begun another life.
 	believeAfter = 30 * time.Second

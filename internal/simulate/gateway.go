@@ -40,7 +40,7 @@ const (
 	leastFollow   = 500 * time.Millisecond
 	mostFollow    = 4 * time.Second
 	fetchPatience = 5 * time.Second
-	giveUpAfter   = 10 * time.Second
+	giveUpAfter   = 10 * time.Second // sooner than the gateway, so that it happens in a run
 	believeAfter  = 30 * time.Second
 	resetAfter    = 10 * time.Second // longer than a claim lasts that has lost its group
 	fetchPage     = 20
