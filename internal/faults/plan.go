@@ -143,9 +143,9 @@ func (p *plan) next() (fault, bool) {
 		p.deck = slices.Clone(p.kinds)
 		p.random.Shuffle(len(p.deck), func(i, k int) { p.deck[i], p.deck[k] = p.deck[k], p.deck[i] })
 	}
-	f := fault{kind: p.deck[0], rest: p.between(300*time.Millisecond, 3*time.Second), pick: p.random.Uint64()}
+	f := fault{kind: p.deck[0], rest: p.between(time.Second, 5*time.Second), pick: p.random.Uint64()}
 	p.deck = p.deck[1:]
-	f.hasty = p.random.IntN(4) == 0 && !p.calm
+	f.hasty = p.random.IntN(6) == 0 && !p.calm
 	least, most := f.kind.span()
 	f.lasts = p.between(least, most)
 	jumps := []time.Duration{2 * time.Second, 30 * time.Second, 10 * time.Minute, 3 * time.Hour}

@@ -95,7 +95,7 @@ type runCmd struct {
 	Rate     float64       `default:"200" help:"Events a second."`
 	Seed     []uint64      `help:"Runs with these seeds, one after the other, each for the duration; 0 is a fresh one." default:"0"`
 	Kinds    string        `help:"Kinds of fault, comma-separated; all that can be had here if not given."`
-	Calm     bool          `help:"Let every fault wait until people have service again; else one in four does not."`
+	Calm     bool          `help:"Let every fault wait until people have service again; else one in six does not."`
 	Race     bool          `help:"Build bongsu with the race detector."`
 	Env      []string      `help:"Further settings of the nodes, NAME=value."`
 	NoClock  bool          `help:"Leave out clock jumps, which need a standard library of their own to be compiled."`
