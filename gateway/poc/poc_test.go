@@ -29,6 +29,7 @@ func TestAStreamGetsTheTextsOfItsIDAsTheyWerePublished(t *testing.T) {
 	if e := c.Next(); e.Retry == "" {
 		t.Errorf("first %+v", e)
 	}
+	s.settled(1)
 	for i, text := range sevens {
 		s.publish(others[i%len(others)])
 		s.publish(text)
@@ -43,6 +44,7 @@ func TestAStreamGetsTheTextsOfItsIDAsTheyWerePublished(t *testing.T) {
 func TestASocketGetsTheSameTextsAsFrames(t *testing.T) {
 	s := serve(t, poc.Options{})
 	one, two := s.socket("id=7&access_token=7"), s.socket("id=7&access_token=7")
+	s.settled(2)
 	for i, text := range sevens {
 		s.publish(others[i%len(others)], text)
 	}
@@ -59,7 +61,7 @@ func TestASocketGetsTheSameTextsAsFrames(t *testing.T) {
 func TestOtherEventsAreShownAsTexts(t *testing.T) {
 	s := serve(t, poc.Options{})
 	stream, socket := s.events("id=k.lee@x.kr&access_token=k.lee@x.kr", nil), s.socket("id=k.lee@x.kr&access_token=k.lee@x.kr")
-	stream.Next() // it is open
+	s.settled(2)
 	me := []hub.Stream{"admin:k.lee@x.kr"}
 	s.core.PublishEvent(hub.Event{ID: "a", Type: "NOTICE", Title: "제목", Body: "본문", Targets: []hub.Stream{hub.All}})
 	s.core.PublishEvent(hub.Event{ID: "b", Type: "X", Title: "제목", Targets: me})
@@ -239,7 +241,7 @@ func TestPagesOfOtherOriginsMayNotConnect(t *testing.T) {
 func TestOpenEndpointsWantNoToken(t *testing.T) {
 	s := serve(t, poc.Options{Open: true})
 	stream, socket := s.events("id=7", nil), s.socket("id=7")
-	stream.Next()
+	s.settled(2)
 	if status, _, body := s.produce("msg=7:me:x"); status != 200 || body != "0" {
 		t.Errorf("%d %s", status, body)
 	}
@@ -251,7 +253,7 @@ func TestOpenEndpointsWantNoToken(t *testing.T) {
 	}
 	// A token opens nothing more than its id.
 	other := s.events("id=9&access_token=7+mall:1", nil)
-	other.Next()
+	s.settled(3)
 	s.core.Publish("mall:1", 1)
 	s.publish("9:me:y")
 	if e := other.Await(""); e.Data != "9:me:y" {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"bongsu/gateway"
 	"bongsu/gateway/gatewaytest"
@@ -65,11 +66,34 @@ type site struct {
 	url   string
 	core  *gatewaytest.Core
 	topic *topic
+
+	metrics *prometheus.Registry
+}
+
+// settled waits until there are so many open sessions: a client that is let in
+// gets what comes from a moment later on.
+func (s *site) settled(sessions float64) {
+	s.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		families, err := s.metrics.Gather()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetName() == "bongsu_gateway_sessions" && family.GetMetric()[0].GetGauge().GetValue() == sessions {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("there are not %v sessions", sessions)
+		}
+	}
 }
 
 func serve(t *testing.T, o poc.Options) *site {
 	t.Helper()
-	g, core := gatewaytest.Start(t, gateway.Options{Heartbeat: time.Second})
+	metrics := prometheus.NewRegistry()
+	g, core := gatewaytest.Start(t, gateway.Options{Heartbeat: time.Second, Metrics: metrics})
 	topic := &topic{core: core}
 	o.Publisher = topic
 	mux := http.NewServeMux()
@@ -78,7 +102,7 @@ func serve(t *testing.T, o poc.Options) *site {
 	mux.Handle("/produce", poc.Produce(g, o))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return &site{t, server.URL, core, topic}
+	return &site{t, server.URL, core, topic, metrics}
 }
 
 // events opens a stream of an id.
