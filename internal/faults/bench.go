@@ -57,8 +57,10 @@ type Config struct {
 
 	// script, if not nil, is the faults to inject instead of random ones.
 	script []fault
-	// watch, if not nil, is given the run's people before they are judged.
-	watch func(*crowd)
+	// watch, if not nil, is given the run before it is judged.
+	watch func(*bench)
+	// balanced is load.balanced.
+	balanced bool
 }
 
 // possible returns the kinds that can be had, and why others cannot.
@@ -146,7 +148,7 @@ func (b *bench) run(ctx context.Context) (*report.Report, error) {
 		return nil, err
 	}
 	if b.config.watch != nil {
-		b.config.watch(b.crowd)
+		b.config.watch(b)
 	}
 	r := b.newReport(started)
 	b.config.Log.Info("the load is over", "faults", len(r.Faults), "acknowledged", r.Load.Acknowledged)
@@ -173,6 +175,7 @@ func (b *bench) begin(ctx context.Context) error {
 	}
 	b.config.Log.Info("everybody is online", "people", b.config.People)
 	b.load = newLoad(b.ledger, b.crowd, b.cluster.Kafka.Addr(), b.config.Rate, b.config.ToAll, b.config.Seed)
+	b.load.balanced = b.config.balanced
 	b.injector = newInjector(b.cluster, b.ledger.clock, b.served, b.config.Log)
 	b.sampler = &sampler{nodes: b.cluster.All(), clock: b.ledger.clock, every: sampleEvery}
 	go b.sampler.run(ctx)
@@ -215,7 +218,7 @@ func (b *bench) newReport(started time.Time) *report.Report {
 		r.Violations = append(r.Violations, report.Violation{Kind: "not healed", Detail: err.Error()})
 	}
 	r.Load.Published, r.Load.Acknowledged = b.ledger.tries()
-	r.Load.Repeats, r.Load.Refused, r.Load.Marks = b.ledger.repeats, b.ledger.refused, b.load.count
+	r.Load.Repeats, r.Load.Refused, r.Load.Marks = b.ledger.repeats, len(b.ledger.refused), b.load.count
 	return r
 }
 

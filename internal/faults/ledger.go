@@ -20,8 +20,10 @@ type Ledger struct {
 
 	mu     sync.Mutex
 	events []published
-	// refused and repeats count tries that did not succeed at once.
-	refused, repeats int
+	// repeats counts tries beyond the first; refused says why nodes did not take what
+	// was published over HTTP.
+	repeats int
+	refused []error
 }
 
 // published is one event. A run has hundreds of thousands: it is kept small.
@@ -54,13 +56,14 @@ func (l *Ledger) acknowledge(number int, source int32, place int64) {
 	e.acked, e.source, e.place = max(1, l.clock()), source, place
 }
 
-// again counts a try beyond the first; refused says that a node refused it.
-func (l *Ledger) again(refused bool) {
+// again counts a try beyond the first; refused, if not nil, is why a node did not
+// take the one before.
+func (l *Ledger) again(refused error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.repeats++
-	if refused {
-		l.refused++
+	if refused != nil {
+		l.refused = append(l.refused, fmt.Errorf("%s: %w", l.clock().Round(time.Millisecond), refused))
 	}
 }
 

@@ -33,6 +33,9 @@ type load struct {
 	rate   float64
 	// toAll is the share of events that are for everybody.
 	toAll float64
+	// balanced publishes over HTTP as behind a load balancer, which asks nodes
+	// whether they are ready; else to any node whose process is there.
+	balanced bool
 
 	quit chan struct{}
 	work sync.WaitGroup
@@ -167,7 +170,7 @@ func (l *load) send(producer sarama.SyncProducer, pending []*attempt) []*attempt
 	messages := make([]*sarama.ProducerMessage, len(pending))
 	for i, a := range pending {
 		if a.tries++; a.tries > 1 {
-			l.ledger.again(false)
+			l.ledger.again(nil)
 		}
 		messages[i] = &sarama.ProducerMessage{Topic: Topic, Key: sarama.StringEncoder(a.key), Value: sarama.ByteEncoder(a.value)}
 	}
@@ -205,22 +208,28 @@ func (l *load) post(ctx context.Context, token string) {
 		number := l.ledger.begin(targets...)
 		body := notice(number, targets)
 		for ctx.Err() == nil {
-			node := l.running(turn)
-			if node != nil && call(ctx, http.MethodPost, node.URL+"/api/v1/events", token, body, nil) == nil {
+			node := l.running(ctx, turn)
+			if node == nil {
+				_ = pause(ctx, postEvery) // its end ends the loop
+				continue
+			}
+			err := call(ctx, http.MethodPost, node.URL+"/api/v1/events", token, body, nil)
+			if err == nil {
 				l.ledger.acknowledge(number, -1, 0)
 				break
 			}
-			l.ledger.again(true)
+			l.ledger.again(err)
 			turn++
 			_ = pause(ctx, 50*time.Millisecond) // its end ends the loop
 		}
 	}
 }
 
-// running returns a node whose process is there, beginning with one of turn.
-func (l *load) running(turn int) *Node {
+// running returns a node that can be called, beginning with one of turn; nil if
+// there is none.
+func (l *load) running(ctx context.Context, turn int) *Node {
 	for i := range l.crowd.nodes {
-		if node := l.crowd.nodes[(turn+i)%len(l.crowd.nodes)]; node.Running() {
+		if node := l.crowd.nodes[(turn+i)%len(l.crowd.nodes)]; node.Running() && (!l.balanced || node.Ready(ctx)) {
 			return node
 		}
 	}
@@ -234,7 +243,7 @@ func (l *load) read(ctx context.Context) {
 		p := l.crowd.people[l.draw(len(l.crowd.people))]
 		i := l.draw(len(p.names))
 		stream, seq := string(p.names[i]), p.places()[i]
-		node := l.running(turn)
+		node := l.running(ctx, turn)
 		if seq == 0 || node == nil {
 			continue
 		}

@@ -31,7 +31,13 @@ func Rolling(ctx context.Context, config RollingConfig) (*report.Report, *Figure
 		config.Drain = 5 * time.Second
 	}
 	f := &Figures{Title: "Rolling restart", Started: time.Now()}
-	config.watch = func(c *crowd) { f.reconnects(c, config.Drain) }
+	config.balanced = true
+	config.watch = func(b *bench) {
+		f.reconnects(b.crowd, config.Drain)
+		for _, err := range b.ledger.refused {
+			f.Notes = append(f.Notes, fmt.Sprintf("  refused at %v", err))
+		}
+	}
 	r, err := Run(ctx, config.Config)
 	if err != nil {
 		return nil, nil, err
