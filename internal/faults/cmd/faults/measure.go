@@ -37,10 +37,14 @@ func (e *environment) measured(f *faults.Figures, name string, also any) error {
 
 // cluster returns the settings of a cluster for measuring: in namespaces, where
 // they can be had, as nodes on machines of their own.
-func (e *environment) cluster(ctx context.Context, nodes int, drain time.Duration, env []string) (faults.ClusterConfig, error) {
+func (e *environment) cluster(ctx context.Context, name string, nodes int, env []string) (faults.ClusterConfig, error) {
 	binary, _, err := e.binary(ctx, faults.BuildConfig{})
+	if err != nil {
+		return faults.ClusterConfig{}, err
+	}
+	dir, err := e.fresh(name)
 	return faults.ClusterConfig{
-		Binary: binary, Dir: e.Dir, Nodes: nodes, Namespaces: network.Supported() == nil, Drain: drain, Env: env, Log: e.log,
+		Binary: binary, Dir: dir, Nodes: nodes, Namespaces: network.Supported() == nil, Env: env, Log: e.log,
 	}, err
 }
 
@@ -52,7 +56,7 @@ type takeoverCmd struct {
 }
 
 func (c *takeoverCmd) Run(ctx context.Context, e *environment) error {
-	cluster, err := e.cluster(ctx, c.Nodes, 0, c.Env)
+	cluster, err := e.cluster(ctx, "takeover", c.Nodes, c.Env)
 	if err != nil {
 		return err
 	}
@@ -76,8 +80,12 @@ func (c *rollingCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
+	dir, err := e.fresh("rolling")
+	if err != nil {
+		return err
+	}
 	r, f, err := faults.Rolling(ctx, faults.RollingConfig{Rounds: c.Rounds, Config: faults.Config{
-		Title: "Rolling restart", Binary: binary, Dir: e.Dir, Nodes: 3, People: c.Connections, Rate: c.Rate, ToAll: 0.002,
+		Title: "Rolling restart", Binary: binary, Dir: dir, Nodes: 3, People: c.Connections, Rate: c.Rate, ToAll: 0.002,
 		Seed: rand.Uint64N(1_000_000), Drain: c.Drain, Env: c.Env, Revision: revision(ctx), Log: e.log,
 	}})
 	if err != nil {
@@ -94,7 +102,7 @@ type broadcastCmd struct {
 }
 
 func (c *broadcastCmd) Run(ctx context.Context, e *environment) error {
-	cluster, err := e.cluster(ctx, c.Nodes, 0, c.Env)
+	cluster, err := e.cluster(ctx, "broadcast", c.Nodes, c.Env)
 	if err != nil {
 		return err
 	}
@@ -134,7 +142,7 @@ type streamsCmd struct {
 }
 
 func (c *streamsCmd) Run(ctx context.Context, e *environment) error {
-	cluster, err := e.cluster(ctx, c.Nodes, 0, c.Env)
+	cluster, err := e.cluster(ctx, "streams", c.Nodes, c.Env)
 	if err != nil {
 		return err
 	}
@@ -156,8 +164,12 @@ func (c *mutantsCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
+	dir, err := e.fresh("mutants")
+	if err != nil {
+		return err
+	}
 	results, err := faults.Mutants(ctx, faults.Config{
-		Binary: binary, Dir: e.Dir, Nodes: 3, People: 100, Rate: 200, ToAll: 0.02,
+		Binary: binary, Dir: dir, Nodes: 3, People: 100, Rate: 200, ToAll: 0.02,
 		Duration: c.Duration, Seed: c.Seed, Revision: revision(ctx), Log: e.log,
 	}, c.Only)
 	told := true
