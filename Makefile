@@ -64,7 +64,13 @@ classic:
 
 .PHONY: conformance
 conformance: servers ## The parts' own suites on Apache Kafka, on both ClickHouse engines and on Redis
-	go test -tags servers -timeout 20m ./persistence/... ./gateway/ingest/... ./gateway/redis/...
+	go test -tags servers -timeout 20m -skip '$(MEASURED)' ./persistence/... ./gateway/ingest/... ./gateway/redis/...
+
+MEASURED = TestServiceDuringRebalances|TestServiceAfterKafkaWasKilled
+
+.PHONY: rebalances
+rebalances: servers ## How long shards are not served when members join, leave, hang and Kafka is killed
+	go test -tags servers -count 1 -v -run '$(MEASURED)' ./persistence/journal
 
 
 .PHONY: e2e
