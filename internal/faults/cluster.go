@@ -196,6 +196,10 @@ func (c *Cluster) Close() error {
 	for _, node := range c.All() {
 		go func() {
 			_ = node.Resume() // a paused process cannot end
+			if !node.Running() {
+				ended <- nil // it was killed
+				return
+			}
 			ended <- node.Terminate(c.config.Drain + drainPatience)
 		}()
 	}

@@ -15,7 +15,7 @@ import (
 const followEvery = 100 * time.Millisecond
 
 // FollowLogs writes what the nodes log to w, each line behind its node's name,
-// until ctx ends. The logs are read from their beginning.
+// until ctx ends. What they logged before is left out.
 func (c *Cluster) FollowLogs(ctx context.Context, w io.Writer) {
 	var all sync.WaitGroup
 	lines := make(chan string, 64)
@@ -39,6 +39,10 @@ func follow(ctx context.Context, node *Node, lines chan<- string) {
 		return
 	}
 	defer func() { _ = file.Close() }()
+	if _, err := file.Seek(0, io.SeekEnd); err != nil {
+		lines <- fmt.Sprintf("%s | %v\n", node.Name, err)
+		return
+	}
 	reader, begun := bufio.NewReader(file), ""
 	for {
 		part, err := reader.ReadString('\n')

@@ -54,7 +54,10 @@ func (f *Figures) Met() bool {
 func (f *Figures) Lines() []string {
 	lines := []string{f.Title}
 	for _, r := range f.Rows {
-		line := fmt.Sprintf("  %-58s n %-3d p50 %6.0f ms  p99 %6.0f ms  max %6.0f ms", r.Name, r.Count, 1000*r.P50, 1000*r.P99, 1000*r.Max)
+		line := fmt.Sprintf("  %-58s n %-6d", r.Name, r.Count)
+		if r.Max > 0 { // else it is a count, or nothing was measured
+			line += fmt.Sprintf(" p50 %6.0f ms  p99 %6.0f ms  max %6.0f ms", 1000*r.P50, 1000*r.P99, 1000*r.Max)
+		}
 		switch {
 		case r.Goal != "" && r.Met:
 			line += "  " + r.Goal + ": met"
