@@ -159,16 +159,14 @@ func clickEventParams(members map[string]json.RawMessage, data json.RawMessage) 
 	return string(params)
 }
 
-// mostDigits is how long a number may be that every client can hold exactly.
-const mostDigits = 15
-
-// isNumber reports whether text is a whole number as JSON writes it, and no more
-// than clients can hold.
+// isNumber reports whether text is a whole number as JSON writes it, of at most
+// 64 bits.
 func isNumber(text string) bool {
-	if text == "" || len(text) > mostDigits || (text[0] == '0' && text != "0") {
+	if len(text) > 1 && text[0] == '0' {
 		return false
 	}
-	return strings.Trim(text, "0123456789") == ""
+	_, err := strconv.ParseUint(text, 10, 64)
+	return err == nil
 }
 
 // appendID appends an id as a number where it is one, else as a string.

@@ -58,7 +58,8 @@ func TestAnEntryBecomesTheBodyThatTheOlderPagesRead(t *testing.T) {
 
 func TestAnAdminThatIsNoNumberIsText(t *testing.T) {
 	body, _ := legacy.Of(entry(t, "all", `{"type":"NOTICE","targets":["all"],"body":"b"}`), seoul)
-	for admin, want := range map[string]string{"7": "7", "007": `"007"`, "a@b.c": `"a@b.c"`, "12345678901234567": `"12345678901234567"`} {
+	for admin, want := range map[string]string{"7": "7", "007": `"007"`, "a@b.c": `"a@b.c"`, "12345678901234567": "12345678901234567",
+		"18446744073709551615": "18446744073709551615", "18446744073709551616": `"18446744073709551616"`, "+7": `"+7"`} {
 		var got struct {
 			UserSeq json.RawMessage `json:"userSeq"`
 		}
@@ -118,6 +119,32 @@ func TestABodyThatIsReadAndWrittenAgainIsTheSame(t *testing.T) {
 	again, ok := legacy.Of(&hub.Entry{Stream: r.Stream, Seq: 1, ID: r.ID, Type: r.Type, Payload: r.Payload}, seoul)
 	if got := string(again.Append(nil, "1001")); !ok || got != body {
 		t.Errorf("\n got %s\nwant %s", got, body)
+	}
+}
+
+func TestNumbersOf64BitsAreReadAndWrittenExactly(t *testing.T) {
+	for _, n := range []string{"0", "1234567890123456", "1234567890123456789", "18446744073709551615"} {
+		body := `{"notificationSeq":` + n + `,"complexSeq":` + n + `,"userSeq":` + n + `,"message":"m","code":"NOTICE"}`
+		events, err := legacy.Events([]byte("["+body+"]"), true, seoul)
+		if err != nil {
+			t.Errorf("%s: %v", n, err)
+			continue
+		}
+		r := events[0].Records(time.Now())[0]
+		again, ok := legacy.Of(&hub.Entry{Stream: r.Stream, Seq: 1, ID: r.ID, Type: r.Type, Payload: r.Payload}, seoul)
+		var got struct {
+			NotificationSeq, ComplexSeq, UserSeq json.RawMessage
+		}
+		if err := json.Unmarshal(again.Append(nil, r.Stream.Key()), &got); err != nil || !ok ||
+			string(got.NotificationSeq) != n || string(got.ComplexSeq) != n || string(got.UserSeq) != n {
+			t.Errorf("%s: %s, %v", n, again.Append(nil, r.Stream.Key()), err)
+		}
+	}
+	for _, n := range []string{"18446744073709551616", "1e3", "-1", "1.0"} {
+		body := `{"notificationSeq":` + n + `,"userSeq":1,"message":"m","code":"NOTICE"}`
+		if _, err := legacy.Events([]byte("["+body+"]"), false, seoul); !errors.Is(err, hub.ErrInvalid) {
+			t.Errorf("%s: %v", n, err)
+		}
 	}
 }
 
