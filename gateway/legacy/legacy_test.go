@@ -3,6 +3,8 @@ package legacy_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,7 +158,6 @@ func TestMessagesThatAreNone(t *testing.T) {
 		`[{"notificationSeq":1,"userSeq":1,"message":"","code":"NOTICE"}]`,
 		`[{"notificationSeq":1,"userSeq":1,"message":"m","code":"notice"}]`,
 		`[{"notificationSeq":1,"userSeq":1,"message":"m","code":"NOTICE","createdDatetime":"yesterday"}]`,
-		`[{"notificationSeq":1,"userSeq":1,"message":"m","code":"NOTICE"},{"notificationSeq":2}]`,
 	} {
 		if events, err := legacy.Events([]byte(message), false, seoul); !errors.Is(err, hub.ErrInvalid) || events != nil {
 			t.Errorf("%s: %v, %v", message, events, err)
@@ -164,6 +165,39 @@ func TestMessagesThatAreNone(t *testing.T) {
 	}
 	if _, err := legacy.Events([]byte(`[{"notificationSeq":1,"userSeq":1,"message":"m","code":"NOTICE"}]`), true, seoul); !errors.Is(err, hub.ErrInvalid) {
 		t.Errorf("without complexSeq: %v", err)
+	}
+}
+
+func TestBadBodiesLeaveTheOthersOfTheirMessage(t *testing.T) {
+	const good = `{"notificationSeq":%d,"userSeq":1,"message":"m","code":"NOTICE"}`
+	for name, bad := range map[string]string{
+		"an empty message":  `{"notificationSeq":9,"userSeq":1,"message":"","code":"NOTICE"}`,
+		"a lower-case code": `{"notificationSeq":9,"userSeq":1,"message":"m","code":"notice"}`,
+		"a wrong number":    `{"notificationSeq":1.5,"userSeq":1,"message":"m","code":"NOTICE"}`,
+		"a wrong kind":      `{"notificationSeq":9,"userSeq":1,"message":7,"code":"NOTICE"}`,
+		"no object":         `[]`,
+		"null":              `null`,
+	} {
+		message := fmt.Sprintf("["+good+",%s,"+good+",%[2]s]", 1, bad, 2)
+		events, err := legacy.Events([]byte(message), false, seoul)
+		if len(events) != 2 || events[0].ID != "n1" || events[1].ID != "n2" {
+			t.Errorf("%s: events %+v", name, events)
+		}
+		if !errors.Is(err, hub.ErrInvalid) || !strings.Contains(err.Error(), "notification 1: ") ||
+			!strings.Contains(err.Error(), "notification 3: ") || strings.Contains(err.Error(), "notification 2: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTheErrorOfManyBadBodiesIsShort(t *testing.T) {
+	message := "[" + strings.Repeat("{},", 999) + "{}]"
+	events, err := legacy.Events([]byte(message), false, seoul)
+	if events != nil || !errors.Is(err, hub.ErrInvalid) {
+		t.Fatalf("%v, %v", events, err)
+	}
+	if text := err.Error(); len(text) > 1000 || !strings.Contains(text, "notification 9: ") || !strings.HasSuffix(text, "; and 990 more") {
+		t.Errorf("error %s", text)
 	}
 }
 
@@ -194,13 +228,14 @@ func FuzzEvents(f *testing.F) {
 	f.Add([]byte(`[{"notificationSeq":1,"complexSeq":500,"userSeq":1001,"message":"m","code":"NOTICE","clickEventParams":"{}"}]`), true)
 	f.Add([]byte(`[{"notificationSeq":"1","userSeq":"x","message":"m","code":"NOTICE","createdDatetime":"2026-01-06T10:30:00"}]`), false)
 	f.Add([]byte(`[{"notificationSeq":1,"userSeq":1,"message":"m","code":"A","clickEventParams":{"a":[null]}}]`), false)
+	f.Add([]byte(`[{"notificationSeq":1,"userSeq":1,"message":"m","code":"A"},{"notificationSeq":2,"userSeq":1,"message":"","code":"a"}]`), false)
 	f.Fuzz(func(t *testing.T, message []byte, malls bool) {
 		events, err := legacy.Events(message, malls, seoul)
-		if err != nil {
-			if !errors.Is(err, hub.ErrInvalid) {
-				t.Fatalf("error %v", err)
-			}
-			return
+		if err != nil && !errors.Is(err, hub.ErrInvalid) {
+			t.Fatalf("error %v", err)
+		}
+		if err == nil && len(events) == 0 {
+			t.Fatal("neither events nor an error")
 		}
 		for _, e := range events {
 			if err := e.Validate(); err != nil || e.ID == "" {

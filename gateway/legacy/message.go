@@ -2,7 +2,9 @@ package legacy
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"bongsu/internal/hub"
@@ -10,6 +12,9 @@ import (
 
 // maxBodies is the most bodies that one message may hold.
 const maxBodies = 1000
+
+// maxReasons is how many wrong bodies an error names.
+const maxReasons = 10
 
 // number is an id that publishers write as a number or as text.
 type number string
@@ -44,28 +49,53 @@ type published struct {
 
 // Events reads a message of the older services: a JSON array of bodies, with
 // times local to zone. Each becomes an event for one admin; with malls, of a page
-// that shows one mall. The events are valid and have ids. The error wraps
-// hub.ErrInvalid and says which body is wrong and why; then there are none.
+// that shows one mall. The events are valid, have ids and stand in the order of
+// their bodies. The error wraps hub.ErrInvalid and says which bodies are wrong and
+// why, the first ten of them; those that are right are returned with it.
 func Events(message []byte, malls bool, zone *time.Location) ([]hub.Event, error) {
 	if len(message) > hub.MaxEvent {
 		return nil, hub.Invalidf("a message has at most %d bytes, this one %d", hub.MaxEvent, len(message))
 	}
-	var bodies []published
+	var bodies []json.RawMessage // so that one that cannot be read leaves the others
 	if err := json.Unmarshal(message, &bodies); err != nil {
 		return nil, hub.Invalidf("want a JSON array of notifications: %v", err)
 	}
 	if len(bodies) == 0 || len(bodies) > maxBodies {
 		return nil, hub.Invalidf("want 1 to %d notifications, got %d", maxBodies, len(bodies))
 	}
-	events := make([]hub.Event, len(bodies))
-	for i := range bodies {
-		event, err := bodies[i].event(malls, zone)
+	var events []hub.Event
+	var bad []string
+	for i, body := range bodies {
+		event, err := parseBody(body, malls, zone)
 		if err != nil {
-			return nil, hub.Invalidf("notification %d: %v", i, err)
+			bad = append(bad, fmt.Sprintf("notification %d: %v", i, err))
+			continue
 		}
-		events[i] = event
+		events = append(events, event)
 	}
-	return events, nil
+	return events, invalid(bad)
+}
+
+// invalid returns the error that bodies are wrong for these reasons, nil if there
+// are none.
+func invalid(reasons []string) error {
+	if len(reasons) == 0 {
+		return nil
+	}
+	text := strings.Join(reasons[:min(len(reasons), maxReasons)], "; ")
+	if more := len(reasons) - maxReasons; more > 0 {
+		text = fmt.Sprintf("%s; and %d more", text, more)
+	}
+	return hub.Invalidf("%s", text)
+}
+
+// parseBody reads one body as an event.
+func parseBody(body []byte, malls bool, zone *time.Location) (hub.Event, error) {
+	var p published
+	if err := json.Unmarshal(body, &p); err != nil {
+		return hub.Event{}, hub.Invalidf("%v", err)
+	}
+	return p.event(malls, zone)
 }
 
 func (p *published) event(malls bool, zone *time.Location) (hub.Event, error) {

@@ -46,16 +46,19 @@ func (s *Source) release(m message) {
 }
 
 // gather takes with the message those that wait already, up to maxRecords, and
-// sorts out those that are bad, whose room it releases.
+// returns a letter for each that is bad. One that is bad in part is in the batch
+// too; it releases the room of those that are not.
 func (s *Source) gather(m message) (batch []heard, bad []ingest.Letter) {
 	for records := 0; ; {
 		h, err := s.records(m)
 		if err != nil {
 			bad = append(bad, s.letter(m, err))
-			s.release(m)
-		} else {
+		}
+		if len(h.records) > 0 {
 			batch = append(batch, h)
 			records += len(h.records)
+		} else {
+			s.release(m)
 		}
 		if records >= maxRecords || len(bad) >= maxRecords {
 			return batch, bad
@@ -72,18 +75,16 @@ func (s *Source) gather(m message) (batch []heard, bad []ingest.Letter) {
 	}
 }
 
-// records returns the journal records of the message's events.
+// records returns the journal records of the message's events, of those that are
+// right where the error says that some are wrong.
 func (s *Source) records(m message) (heard, error) {
 	events, err := s.decode(m)
-	if err != nil {
-		return heard{}, err
-	}
 	h := heard{message: m}
 	now := time.Now()
 	for i := range events {
 		h.records = append(h.records, events[i].Records(now)...)
 	}
-	return h, nil
+	return h, err
 }
 
 // append appends the messages' records. The error says that ctx has ended.

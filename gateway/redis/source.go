@@ -8,7 +8,8 @@
 // their stream, so nodes that share the channels append no more of one stream at
 // a time than lets a node that is late find its duplicates. A message that is not
 // what its channel carries goes to the dead-letter topic of an ingress topic, from
-// each node that heard it.
+// each node that heard it. Where only some of a message's notifications are wrong,
+// the whole message goes there and the others are appended.
 package redis
 
 import (
@@ -176,14 +177,18 @@ func (s *Source) Run(ctx context.Context) error {
 	return nil
 }
 
-// decode reads a message as its channel's events.
+// decode reads a message as its channel's events. With the error there may be
+// some: those of a message that is wrong in part.
 func (s *Source) decode(m message) ([]hub.Event, error) {
 	switch m.channel {
 	case ChannelUser, ChannelMall:
 		return legacy.Events([]byte(m.text), m.channel == ChannelMall, s.options.Zone)
 	}
 	event, err := legacy.Order([]byte(m.text))
-	return []hub.Event{event}, err
+	if err != nil {
+		return nil, err
+	}
+	return []hub.Event{event}, nil
 }
 
 // address names the server in the log, without who signs in.

@@ -86,6 +86,21 @@ func TestABadMessageIsADeadLetter(t *testing.T) {
 	b.logged("dead-letter topic")
 }
 
+func TestAMessageThatIsBadInPartIsJournaledInPart(t *testing.T) {
+	b := run(t, startServer(t))
+	const body = `{"notificationSeq":%d,"userSeq":7,"message":"%s","code":"%s"}`
+	text := fmt.Sprintf("["+body+","+body+","+body+","+body+"]", 1, "m", "NOTICE", 2, "", "NOTICE", 3, "m", "notice", 4, "m", "NOTICE")
+	b.publish(redis.ChannelUser, text)
+	b.await("admin:7", "n1", "n4")
+	b.until(func() bool { return len(b.kafka.dead()) == 1 }, func() string { return fmt.Sprint(b.kafka.dead()) })
+	letter := b.kafka.dead()[0]
+	if reason := fmt.Sprint(letter.Reason); string(letter.Value) != text || !errors.Is(letter.Reason, hub.ErrInvalid) ||
+		!strings.Contains(reason, "notification 1: ") || !strings.Contains(reason, "notification 2: ") {
+		t.Errorf("%+v", letter)
+	}
+	b.until(func() bool { return b.metric("bongsu_redis_waiting_bytes") == 0 }, func() string { return "something waits" })
+}
+
 func TestAMessageThatCannotBeJournaledIsADeadLetter(t *testing.T) {
 	s := startServer(t)
 	b := run(t, s, func(*redis.Options) {})
