@@ -238,6 +238,44 @@ func TestPagesOfOtherOriginsMayNotConnect(t *testing.T) {
 	}
 }
 
+func TestPagesThatMayPublishReadTheAnswer(t *testing.T) {
+	s := serve(t, poc.Options{Origins: []string{"https://office.example"}})
+	const office = "https://office.example"
+	answer := s.ask(http.MethodOptions, "/produce?msg=x", "Origin", office, "Access-Control-Request-Headers", "authorization")
+	if h := answer.Header; answer.StatusCode != 204 || h.Get("Access-Control-Allow-Origin") != office ||
+		h.Get("Access-Control-Allow-Methods") != "GET" || h.Get("Access-Control-Allow-Headers") != "Authorization, Cache-Control" ||
+		h.Get("Access-Control-Max-Age") != "600" {
+		t.Errorf("preflight: %d %v", answer.StatusCode, h)
+	}
+	for path, status := range map[string]int{"/produce?msg=x&access_token=7": 200, "/produce?msg=x": 401} {
+		answer := s.ask(http.MethodGet, path, "Origin", office, "Sec-Fetch-Site", "cross-site")
+		if h := answer.Header; answer.StatusCode != status || h.Get("Access-Control-Allow-Origin") != office || h.Get("Vary") != "Origin" {
+			t.Errorf("%s: %d %v", path, answer.StatusCode, h)
+		}
+	}
+	if answer := s.ask(http.MethodOptions, "/produce", "Origin", "https://evil.example"); answer.StatusCode != 403 || answer.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("another origin: %d %v", answer.StatusCode, answer.Header)
+	}
+	if answer := s.ask(http.MethodPost, "/produce?msg=x"); answer.StatusCode != 405 || answer.Header.Get("Allow") != "GET, OPTIONS" {
+		t.Errorf("POST: %d %v", answer.StatusCode, answer.Header)
+	}
+}
+
+// A browser sends no Origin for what a page merely embeds, such as an image.
+func TestWhatPagesOfOtherSitesEmbedPublishesNothing(t *testing.T) {
+	for _, origins := range [][]string{nil, {"*"}} {
+		s := serve(t, poc.Options{Open: true, Origins: origins})
+		for site, status := range map[string]int{"cross-site": 403, "same-site": 200, "same-origin": 200, "none": 200, "": 200} {
+			if answer := s.ask(http.MethodGet, "/produce?msg=all:"+site, "Sec-Fetch-Site", site); answer.StatusCode != status {
+				t.Errorf("%q: %d, want %d", site, answer.StatusCode, status)
+			}
+		}
+		if got := s.topic.published(); slices.Contains(got, "all:cross-site") || len(got) != 4 {
+			t.Errorf("published %q", got)
+		}
+	}
+}
+
 func TestOpenEndpointsWantNoToken(t *testing.T) {
 	s := serve(t, poc.Options{Open: true})
 	stream, socket := s.events("id=7", nil), s.socket("id=7")

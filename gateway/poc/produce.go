@@ -22,7 +22,8 @@ type producer struct {
 // Produce returns the handler of GET /produce?msg=, which publishes msg, of at
 // most MaxText bytes, and answers the offset of its record as plain text. Unless
 // the endpoints are open it wants a token; an id, which it does not need, must be
-// the token's.
+// the token's. Pages of allowed origins may read the answer; what pages of other
+// sites embed or link to publishes nothing.
 func Produce(g *gateway.Gateway, o Options) http.Handler {
 	o = o.withDefaults()
 	return &producer{gateway: g, options: o, places: make(chan struct{}, o.Produces)}
@@ -30,15 +31,33 @@ func Produce(g *gateway.Gateway, o Options) http.Handler {
 
 // ServeHTTP publishes, or says why not.
 func (s *producer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		gateway.Refuse(w, http.StatusMethodNotAllowed, "texts are published with GET")
-		return
-	}
-	if !s.options.Origins.Allow(r, s.options.Peers) {
+	if !s.options.Origins.Allow(r, s.options.Peers) || isEmbedded(r) {
 		gateway.Refuse(w, http.StatusForbidden, "pages of this origin may not publish")
 		return
 	}
+	sse.AllowPage(w.Header(), r)
+	switch r.Method {
+	case http.MethodGet:
+		s.answer(w, r)
+	case http.MethodOptions:
+		w.Header().Set("Access-Control-Allow-Methods", http.MethodGet)
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Cache-Control")
+		w.Header().Set("Access-Control-Max-Age", "600")
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.Header().Set("Allow", "GET, OPTIONS")
+		gateway.Refuse(w, http.StatusMethodNotAllowed, "texts are published with GET")
+	}
+}
+
+// isEmbedded reports whether a page of another site has its browser make the
+// request without saying whose page it is, as for an image or a link.
+func isEmbedded(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Origin") == ""
+}
+
+// answer publishes and answers with the offset, if there is a place for one more.
+func (s *producer) answer(w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.places <- struct{}{}:
 		defer func() { <-s.places }()

@@ -165,6 +165,24 @@ func (s *site) produce(query string) (status int, kind, body string) {
 	return answer.StatusCode, answer.Header.Get("Content-Type"), string(text)
 }
 
+// ask makes a request with headers, given as names and values.
+func (s *site) ask(method, path string, header ...string) *http.Response {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer
+}
+
 // publish publishes texts as person 1.
 func (s *site) publish(texts ...string) {
 	s.t.Helper()

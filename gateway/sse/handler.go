@@ -63,7 +63,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gateway.Refuse(w, http.StatusForbidden, "pages of this origin may not connect")
 		return
 	}
-	allowPage(w.Header(), r)
+	AllowPage(w.Header(), r)
 	switch r.Method {
 	case http.MethodGet:
 		s.open(w, r)
@@ -78,8 +78,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// allowPage lets a page that may connect read the answer.
-func allowPage(header http.Header, r *http.Request) {
+// AllowPage lets the page that makes the request, whose origin is allowed, read
+// the answer of which header is.
+func AllowPage(header http.Header, r *http.Request) {
 	header.Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); origin != "" {
 		header.Set("Access-Control-Allow-Origin", origin)
