@@ -78,6 +78,7 @@ func (s *server) serveAnswer(w http.ResponseWriter, r *http.Request, id string, 
 		return
 	}
 	_ = out.control.SetReadDeadline(time.Time{}) // that was the request's
+	session.gateway.Heard()
 	if session.pump(r, out) {
 		session.pipe.detach()
 		session.leftAlone()
@@ -107,6 +108,7 @@ func (s *session) pump(r *http.Request, out *answerWriter) bool {
 		case last:
 			return true
 		}
+		s.took()
 	}
 	return true
 }

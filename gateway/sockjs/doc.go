@@ -17,6 +17,11 @@
 // writes to it as to a socket, a full one blocks, and the gateway's rules for slow
 // clients and for leaving apply. A session costs no goroutine besides its answer's.
 //
+// A client that has sent a heart-beat and then neither sends nor asks for anything
+// for two and a half heart-beats of the gateway is closed as silent; one that never
+// sends any is there as long as its answers take frames. A session that ends without
+// DISCONNECT is taken to have missed what was last written to it.
+//
 // A session lives on one node. A balancer in front of several must send all requests
 // below /<server>/<session> to the same node, by that part of the path. At another
 // node xhr_send answers 404, and the other requests begin a new session, whose open

@@ -161,13 +161,6 @@ func (p *pipe) detach() {
 	p.taken = false
 }
 
-// holds reports whether there is something that no answer has taken.
-func (p *pipe) holds() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.waiting) > 0
-}
-
 // take removes what waits, or its beginning, and returns it as one frame; nil when
 // nothing waits. last says that no frame comes after it.
 func (p *pipe) take() (frame []byte, last bool) {

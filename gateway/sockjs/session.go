@@ -3,6 +3,7 @@ package sockjs
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bongsu/gateway"
@@ -22,6 +23,7 @@ type session struct {
 	gateway *gateway.Session
 	turn    chan struct{} // holds a token while a request speaks
 	sends   chan struct{} // holds a token for each that wants to
+	beats   atomic.Bool   // the client has sent a heart-beat, and so goes on to
 
 	mu    sync.Mutex
 	alone *time.Timer // ends the session of a client that has no request open
@@ -72,7 +74,7 @@ func (s *server) obtain(id string) (*session, error) {
 		made.gateway.Gone()
 	})
 	made.gateway = s.gateway.Accept(gateway.Accepted{
-		Conn: made.pipe, Protocol: made.stomp, OnClose: made.stomp.OnClose,
+		Conn: made.pipe, Protocol: made.stomp, Answers: true, OnClose: made.stomp.OnClose,
 	})
 	made.stomp.Bind(made.gateway)
 	close(bound)
@@ -95,14 +97,21 @@ func (s *session) visited() bool {
 	return s.alone.Stop()
 }
 
-// leave ends the session of a client that has left. One that has not taken all
-// there was is not sure to have left on purpose.
+// leave ends the session of a client that is gone. Nobody knows when it went, and
+// so what it has got: one that leaves on purpose says so first, which has ended
+// the session already.
 func (s *session) leave() {
-	if s.pipe.holds() {
-		s.gateway.Close(gateway.CloseSilent)
-	}
+	s.gateway.Close(gateway.CloseSilent)
 	s.gateway.Gone()
 	s.server.registry.remove(s)
+}
+
+// took notes that an answer has carried a frame. That is a sign of life only of a
+// client that sends no heart-beats: a dead one's connection still takes some.
+func (s *session) took() {
+	if !s.beats.Load() {
+		s.gateway.Heard()
+	}
 }
 
 // say gives the session what a client says, in its turn. It reports false if the
@@ -121,7 +130,12 @@ func (s *session) say(ctx context.Context, messages []string) bool {
 	case <-ctx.Done():
 		return false
 	}
+	s.gateway.Heard()
+	defer s.gateway.Heard() // it may have been us who kept the client from being heard
 	for _, message := range messages {
+		if message == "\n" || message == "\r\n" {
+			s.beats.Store(true)
+		}
 		if why := s.stomp.Receive([]byte(message)); why != 0 {
 			s.gateway.Close(why)
 			return true
