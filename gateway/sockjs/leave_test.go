@@ -17,7 +17,7 @@ import (
 func counted(t *testing.T) (s *site, ends func() map[string]float64) {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
-	s = serve(t, gateway.Options{Heartbeat: time.Second, Metrics: metrics}, sockjs.Options{Alone: 50 * time.Millisecond})
+	s = serve(t, gateway.Options{Heartbeat: time.Second, Metrics: metrics}, sockjs.Options{Alone: time.Second})
 	return s, func() map[string]float64 {
 		t.Helper()
 		families, err := metrics.Gather()
