@@ -88,7 +88,7 @@ outage: build servers ## Take Kafka away for 30 s and ClickHouse for 60 s under 
 
 .PHONY: faults-short
 faults-short: build servers ## A short crash test for every change
-	$(E2E) -run 'TestCrash|TestJudge' -parts embedded,classic -kills 3
+	$(E2E) -run 'TestCrash|TestJudge' -parts embedded -kills 3
 
 .PHONY: cluster
 cluster: classic bin/faults ## Three nodes on this machine, one log, until Ctrl-C
