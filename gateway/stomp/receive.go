@@ -130,6 +130,9 @@ func (s *Session) connect(f *frame.Frame) error {
 	s.cancel = nil
 	s.mu.Unlock()
 	if err == nil {
+		if _, given := f.Header.Contains("cursor"); given { // it goes on from its own place, not a next page
+			s.server.options.Places.Resume(ctx, s.admin)
+		}
 		s.open()
 		return nil
 	}

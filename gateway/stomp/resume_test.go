@@ -73,6 +73,20 @@ func TestWithoutACursorThePersonsLastPlaceCounts(t *testing.T) {
 	}
 }
 
+// A page that keeps its own cursor leaves nothing that the person's next page
+// would be given again.
+func TestACursorUsesUpThePersonsLastPlace(t *testing.T) {
+	places := &memory{ended: hub.Cursor{hub.All: 1, "admin:7": 0}}
+	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
+	s.core.Publish(hub.All, 3)
+	c := s.connect(t, "7", "cursor:all=2,admin:7=0")
+	c.say("SUBSCRIBE", "id:u", user)
+	c.hears("u all 3")
+	if at, found := places.Resume(t.Context(), "7"); found {
+		t.Errorf("%s is left", at)
+	}
+}
+
 func TestAPlaceTooFarBackIsNotGoneBackTo(t *testing.T) {
 	s := serve(t, gateway.Options{CatchUp: 2}, stomp.Options{})
 	s.core.Publish(hub.All, 9)

@@ -49,16 +49,19 @@ type Session struct {
 	user      string // the JSON of admin
 	subs      []*subscription
 
-	// How far the session has come; how far it had come at lateAt, and some time
-	// before that. The last two are never changed, but replaced.
+	// How far the session has come; how far it had come at lateAt, and at a moment
+	// that is doubtful before that or more. The last two are never changed, but
+	// replaced.
 	place, late, early track
 	movedAt, lateAt    int64 // Unix milliseconds
 	moves              uint64
 
-	// Where first subscriptions begin, until a moment.
+	// Where first subscriptions begin, until a moment. Until then what no
+	// subscription has taken is still to come.
 	base      track
 	baseUntil time.Time
-	resumed   []string // destinations that have had their first
+	resumed   []string     // destinations that have had their first
+	taken     []hub.Stream // of base, those that a subscription has taken from
 }
 
 var (
@@ -88,19 +91,36 @@ func (s *Session) OnClose() {
 func (s *Session) endPlace(why gateway.Close) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	place := s.place
+	now := time.Now()
+	place := s.stands(now)
 	if why == gateway.CloseSlow || why == gateway.CloseSilent {
-		place = s.surely(time.Now().UnixMilli())
+		place = s.surely(now)
 	}
 	s.server.options.Places.End(s.admin, s, place.cursor())
 }
 
+// stands returns how far the session has come as others are told: as long as first
+// subscriptions may be made, a stream that none has taken stands where the session
+// began. The caller does not change it. s.mu is held.
+func (s *Session) stands(now time.Time) track {
+	if now.After(s.baseUntil) || len(s.taken) == len(s.base) {
+		return s.place
+	}
+	place := slices.Clone(s.place)
+	for _, one := range s.base {
+		if at := place.at(one.stream); at != nil && !slices.Contains(s.taken, one.stream) {
+			*at = one.seq
+		}
+	}
+	return place
+}
+
 // surely returns how far a client that has stopped to answer has got at least.
 // s.mu is held.
-func (s *Session) surely(now int64) track {
-	switch before := now - doubtful.Milliseconds(); {
+func (s *Session) surely(now time.Time) track {
+	switch before := now.Add(-doubtful).UnixMilli(); {
 	case s.movedAt <= before:
-		return s.place
+		return s.stands(now)
 	case s.lateAt <= before:
 		return s.late
 	}
@@ -116,7 +136,7 @@ func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.Cursor
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := frame.Entry
-	s.age(e.Time)
+	s.age(time.Now())
 	s.advance(e.Stream, e.Seq)
 	if len(s.subs) == 0 {
 		return dst
@@ -135,14 +155,15 @@ func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.Cursor
 	return dst
 }
 
-// age keeps a memory of where the session was some time ago, as an entry of the
-// time now is about to move it. s.mu is held.
-func (s *Session) age(now int64) {
-	if now-s.lateAt > doubtful.Milliseconds()/2 {
+// age keeps a memory of where the session was some time ago, as something written
+// now is about to move it. s.mu is held.
+func (s *Session) age(now time.Time) {
+	ms := now.UnixMilli()
+	if ms-s.lateAt >= doubtful.Milliseconds() {
 		s.early = s.late
-		s.late, s.lateAt = slices.Clone(s.place), now
+		s.late, s.lateAt = slices.Clone(s.stands(now)), ms
 	}
-	s.movedAt = max(s.movedAt, now)
+	s.movedAt = max(s.movedAt, ms)
 }
 
 // advance notes how far the session has come. s.mu is held.
@@ -170,6 +191,7 @@ func (s *Session) AppendEvent(dst []byte, name string, body []byte, _ gateway.Cu
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.age(time.Now())
 	s.advance(gap.Stream, gap.To)
 	if gap.Reason == "reset" {
 		s.reset(gap.Stream, gap.To)
@@ -226,13 +248,16 @@ func (s *Session) AppendClose(dst []byte, why gateway.Close) []byte {
 func (s *Session) AppendCursor(dst []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.place.append(dst)
+	return s.stands(time.Now()).append(dst)
 }
 
 // Moves implements Place.
 func (s *Session) Moves() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if time.Now().After(s.baseUntil) {
+		return s.moves + 1 // what was held at the beginning has moved
+	}
 	return s.moves
 }
 
@@ -273,7 +298,7 @@ func (s *Session) firstPlaces(destination string) track {
 	defer s.mu.Unlock()
 	switch {
 	case time.Now().After(s.baseUntil):
-		s.base, s.resumed = nil, nil
+		s.base, s.resumed, s.taken = nil, nil, nil
 		return nil
 	case slices.Contains(s.resumed, destination) || len(s.resumed) >= MaxSubscriptions:
 		return nil
@@ -295,6 +320,10 @@ func (s *Session) subscribe(sub *subscription, from track) {
 	sub.begin(s.version)
 	s.subs = append(s.subs, sub)
 	for _, stream := range []hub.Stream{own, other} {
+		if s.base.at(stream) != nil && !slices.Contains(s.taken, stream) {
+			s.taken = append(s.taken, stream)
+			s.moves++
+		}
 		if at := s.place.at(stream); at != nil && from.seq(stream) < *at {
 			s.advance(stream, from.seq(stream))
 		}

@@ -18,5 +18,6 @@
 // A new session takes one ended place: it goes on from the lowest seq of each
 // stream over all of the person's ended places, and the place that ended last is
 // used up. So a page that is left for the next one is not given again what the one
-// before has had, and of several pages that come back none misses anything.
+// before has had, and of several pages that come back none misses anything. A session that begins at a
+// cursor of its page's own takes one, too.
 package places
