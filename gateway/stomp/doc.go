@@ -25,8 +25,8 @@
 // not told.
 //
 // What was on its way to a client that fell silent, or read too slowly, is sent
-// again: such a session counts as ended where it stood before the silence, at most
-// two minutes and a half ago. What a page had not subscribed to when its connection
+// again: such a session counts as ended where it stood before the silence: under
+// steady traffic at most two minutes and a half ago. What a page had not subscribed to when its connection
 // broke soon after CONNECTED counts as not sent. A connection that breaks without a
 // word counts as ended where the server had written to it, and one that the server
 // has not noticed to be broken is not gone on from.
