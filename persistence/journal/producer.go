@@ -101,7 +101,7 @@ func NewProducer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 // other records may have been. One that wraps hub.ErrUnavailable means that Kafka is
 // away: the first call to find that out ends within about three seconds, the
 // others at once until Kafka is back. When ctx ends first, Append returns its
-// error. The payloads must not change until Append has returned without an
+// error, and what was not on its way when ctx's deadline passed is not appended. The payloads must not change until Append has returned without an
 // error of ctx.
 func (p *Producer) Append(ctx context.Context, records []hub.Record) error {
 	if len(records) == 0 {
@@ -112,6 +112,7 @@ func (p *Producer) Append(ctx context.Context, records []hub.Record) error {
 	if err != nil {
 		return err
 	}
+	c.until, _ = ctx.Deadline()
 	if err := p.enqueue(ctx, c); err != nil {
 		p.metrics.failed.Add(float64(len(records)))
 		return err

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -16,6 +17,10 @@ type call struct {
 	parts []part
 	// since is when the call was let in.
 	since time.Time
+	// until is when its caller stops waiting, the zero time if never. What has not
+	// been sent by then is not sent any more: a process that stood still would
+	// otherwise append on waking what everybody has given up.
+	until time.Time
 	// left is how many records have not been acknowledged.
 	left int
 	err  error
@@ -75,6 +80,10 @@ func (c *call) finish(err error) {
 	}
 	c.left, c.err = 0, err
 	close(c.done)
+}
+
+func (c *call) overdue(now time.Time) bool {
+	return !c.until.IsZero() && !now.Before(c.until)
 }
 
 // acknowledge counts records that Kafka has.
@@ -139,7 +148,7 @@ func (s *shard) waiting() time.Time {
 
 // fill takes the next batch off the queue, if none is pending. It reports whether
 // there is something to send now, and how many bytes of records it dropped
-// because their callers have been told of a failure elsewhere.
+// because their callers have been told of a failure elsewhere or wait no longer.
 func (s *shard) fill(now time.Time) (ready bool, dropped int) {
 	if s.pending != nil {
 		return !now.Before(s.after), 0
@@ -149,6 +158,9 @@ func (s *shard) fill(now time.Time) (ready bool, dropped int) {
 	}}
 	for len(s.queue) > 0 {
 		head := &s.queue[0]
+		if head.call.overdue(now) {
+			head.call.finish(context.DeadlineExceeded)
+		}
 		if head.call.left == 0 {
 			dropped += head.size
 		} else if b.take(head, s.limit); len(head.records) > 0 {
