@@ -21,8 +21,10 @@ type Conn struct {
 	session *gateway.Session
 
 	// The reader's own.
-	receive func(message []byte) gateway.Close
-	rate    Bucket
+	receive  func(message []byte) gateway.Close
+	answered func(text string)
+	left     func()
+	rate     Bucket
 }
 
 // Subprotocol returns the one that was chosen, "" for none.
@@ -33,6 +35,12 @@ func (c *Conn) Subprotocol() string { return c.socket.Subprotocol() }
 func (c *Conn) Accept(g *gateway.Gateway, p gateway.Protocol, onClose func()) *gateway.Session {
 	c.session = g.Accept(gateway.Accepted{Conn: c.wire.Conn, Protocol: p, Answers: true, OnClose: onClose})
 	return c.session
+}
+
+// Observe has answered called with what each pong carries, and left when the client
+// says goodbye with a close frame. It is called before Read.
+func (c *Conn) Observe(answered func(text string), left func()) {
+	c.answered, c.left = answered, left
 }
 
 // Read reads until the client leaves or has to, and then tells the session. Each
@@ -62,11 +70,14 @@ func (c *Conn) onPing(data string) error {
 	return nil
 }
 
-func (c *Conn) onPong(string) error {
+func (c *Conn) onPong(text string) error {
 	if !c.rate.Allow() {
 		return errTooFast
 	}
 	c.session.Heard()
+	if c.answered != nil {
+		c.answered(text)
+	}
 	return nil
 }
 
@@ -115,9 +126,12 @@ func readAll(r io.Reader) ([]byte, error) {
 
 // failed ends a connection from which nothing more can be read.
 func (c *Conn) failed(err error) bool {
-	var left *websocket.CloseError
+	var goodbye *websocket.CloseError
 	switch {
-	case errors.As(err, &left): // Gone says goodbye
+	case errors.As(err, &goodbye): // Gone answers it
+		if c.left != nil && goodbye.Code != websocket.CloseAbnormalClosure { // which is none
+			c.left()
+		}
 	case errors.Is(err, errTooFast):
 		return c.expel(gateway.CloseTooFast)
 	case c.wire.verdict != 0: // a frame too big or malformed

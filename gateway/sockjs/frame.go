@@ -141,6 +141,10 @@ func (framed) AppendHeartbeat(dst []byte) []byte {
 	return socket.AppendFrame(socket.AppendFrame(dst, socket.TextFrame, []byte("h")), socket.PingFrame, nil)
 }
 
+func (framed) AppendPing(dst, text []byte) []byte {
+	return socket.AppendFrame(dst, socket.PingFrame, text)
+}
+
 func (framed) AppendClose(dst []byte, why gateway.Close) []byte {
 	return socket.AppendClose(socket.AppendFrame(dst, socket.TextFrame, closeText(why.Code(), why.Reason())), why)
 }

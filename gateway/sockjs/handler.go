@@ -174,6 +174,7 @@ func (s *server) serveWebSocket(w http.ResponseWriter, r *http.Request, _ string
 	speaker := s.stomp.Session(framed{})
 	session := conn.Accept(s.gateway, speaker, speaker.OnClose)
 	speaker.Bind(session)
+	conn.Observe(speaker.Answered, speaker.Left)
 	session.Send(socket.AppendFrame(nil, socket.TextFrame, []byte("o")))
 	go conn.Read(func(message []byte) gateway.Close { return receive(speaker, message) })
 }

@@ -17,17 +17,18 @@
 //
 // CONNECT may carry a header cursor, in the text form that CONNECTED's header cursor
 // has: subscriptions made soon after begin behind it. Older pages know nothing of
-// it. For them Places remembers how far the sessions of a person had come when they
-// ended; the person's next session goes on from the least of that, for each
-// stream. Of two pages of a person the one that comes back first may therefore be
-// given again what it has had; nothing is left out, unless it is more than the
-// gateway sends a resuming client. Gaps, which older pages have no word for, are
-// not told.
+// it. For them Places remembers how far the sessions of a person have come; the
+// person's next session goes on from the least of that, for each stream. Of two
+// pages of a person the one that comes back first may therefore be given again what
+// it has had; nothing is left out, unless it is more than the gateway sends a
+// resuming client. Gaps, which older pages have no word for, are not told.
 //
-// What was on its way to a client that fell silent, or read too slowly, is sent
-// again: such a session counts as ended where it stood before the silence: under
-// steady traffic at most two minutes and a half ago. What a page had not subscribed to when its connection
-// broke soon after CONNECTED counts as not sent. A connection that breaks without a
-// word counts as ended where the server had written to it, and one that the server
-// has not noticed to be broken is not gone on from.
+// Over WebSocket the server pings behind what it writes, at most once a second, and
+// browsers answer without their page: so it is known what has surely arrived. A
+// connection that breaks counts as ended there, and so does one that is dead while
+// the server has not noticed: a page that comes back in the meantime goes on from it.
+// Where there is no ping, a session of a client that fell silent, or reads too
+// slowly, counts as ended where it stood before the silence, under steady traffic
+// at most two minutes and a half ago. What a page had not subscribed to when its
+// connection broke soon after CONNECTED counts as not sent.
 package stomp

@@ -104,6 +104,13 @@ type Carrier interface {
 	AppendClose(dst []byte, why gateway.Close) []byte
 }
 
+// Pinger is a Carrier whose clients answer a ping with what it carries. The
+// transport gives the answers to Session.Answered.
+type Pinger interface {
+	// AppendPing appends a ping that carries the text.
+	AppendPing(dst, text []byte) []byte
+}
+
 // wrap turns the payload that stands in dst from start on into a message.
 func wrap(c Carrier, dst []byte, start int) []byte {
 	end := len(dst)
@@ -124,6 +131,10 @@ func (webSocket) AppendMessage(dst, payload []byte) []byte {
 // beats by itself.
 func (webSocket) AppendHeartbeat(dst []byte) []byte {
 	return socket.AppendFrame(dst, socket.PingFrame, nil)
+}
+
+func (webSocket) AppendPing(dst, text []byte) []byte {
+	return socket.AppendFrame(dst, socket.PingFrame, text)
 }
 
 func (webSocket) AppendClose(dst []byte, why gateway.Close) []byte {

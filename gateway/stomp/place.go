@@ -20,18 +20,26 @@ type Places interface {
 	// End notes that it has ended, where the cursor says.
 	End(admin string, session Place, cursor hub.Cursor)
 	// Resume returns from where a new session of the person has to go on: for each
-	// stream the lowest place of the sessions that have ended shortly before. It
+	// stream the lowest place of the sessions that have ended shortly before, and of
+	// those that are open, for they may be dead without anybody having noticed. It
 	// reports false when there are none. It may block until ctx ends.
 	Resume(ctx context.Context, admin string) (hub.Cursor, bool)
 }
 
 // Place tells where an open session stands. Its methods may be called by any
-// goroutine at any time, and do not block.
+// goroutine at any time, and do not block. Places does not hold a lock of its own
+// while it calls them.
 type Place interface {
-	// AppendCursor appends how far the session has come, in a cursor's text form.
+	// AppendCursor appends how far the session's client has surely got, or, where it
+	// cannot be asked, how far it has been written to, in a cursor's text form.
 	gateway.CursorText
 	// Moves grows with each change of the place.
 	Moves() uint64
+	// Ask asks the client whether it has got what it was written, if there is a need.
+	Ask()
+	// Owes returns since when, in Unix milliseconds, the client owes an answer, 0 if
+	// it owes none, and whether it is so late that its connection is likely to be dead.
+	Owes() (since int64, late bool)
 }
 
 // nowhere is a Places that remembers nothing.

@@ -84,6 +84,7 @@ func (s *Session) handle(f *frame.Frame) error {
 		s.onUnsubscribe(f)
 	case frame.ACK, frame.NACK:
 	case frame.DISCONNECT:
+		s.Left()
 		s.acknowledge(f)
 		return refuse(gateway.CloseNormal, "")
 	case frame.SEND:

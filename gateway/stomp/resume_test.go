@@ -53,7 +53,7 @@ func TestWithoutACursorThePersonsLastPlaceCounts(t *testing.T) {
 	c.hear("RECEIPT")
 	s.core.Publish(hub.All, 2)
 	c.hears("u all 1", "u all 2")
-	_ = c.Close()
+	c.leave()
 	places.end(t, 1)
 	s.core.Publish(hub.All, 1)
 	s.core.Publish("mall:500", 1)
@@ -71,6 +71,26 @@ func TestWithoutACursorThePersonsLastPlaceCounts(t *testing.T) {
 	if len(places.open) != 0 {
 		t.Errorf("%d sessions are open", len(places.open))
 	}
+}
+
+// What was written to a connection before it broke may not have arrived: what the
+// page has not answered for is sent again.
+func TestWhatABrokenConnectionMayHaveLostIsSentAgain(t *testing.T) {
+	places := &memory{}
+	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
+	c := s.connect(t, "7")
+	c.say("SUBSCRIBE", "id:u", user, "receipt:1")
+	c.hear("RECEIPT")
+	s.core.Publish(hub.All, 1)
+	c.hears("u all 1")
+	go func() { _, _ = c.next() }() // it answers the ping behind the entry
+	places.stands(t, "admin:7=0,all=1")
+	s.core.Publish(hub.All, 2) // at once: no further ping is due
+	_ = c.Close()
+	places.end(t, 1)
+	c = s.connect(t, "7")
+	c.say("SUBSCRIBE", "id:u", user)
+	c.hears("u all 2", "u all 3")
 }
 
 // A page that keeps its own cursor leaves nothing that the person's next page

@@ -80,6 +80,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	session := s.Session(webSocket{})
 	session.Bind(conn.Accept(s.gateway, session, session.OnClose))
+	conn.Observe(session.Answered, session.Left)
 	go conn.Read(session.Receive)
 }
 

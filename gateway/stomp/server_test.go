@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +115,13 @@ func (c *client) hears(want ...string) {
 func (c *client) expelled() (message string, code int) {
 	c.t.Helper()
 	return c.hear("ERROR").Header.Get("message"), c.closed()
+}
+
+// leave closes the connection as a page does that is closed.
+func (c *client) leave() {
+	goodbye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "")
+	_ = c.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second))
+	_ = c.Close()
 }
 
 // closed returns the code with which the connection ends.
@@ -437,6 +446,22 @@ func (m *memory) Resume(context.Context, string) (hub.Cursor, bool) {
 	at := m.ended
 	m.ended = nil
 	return at, at != nil
+}
+
+// stands waits until an open session stands at the cursor.
+func (m *memory) stands(t *testing.T, want string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		m.mu.Lock()
+		open := slices.Collect(maps.Keys(m.open))
+		m.mu.Unlock()
+		if slices.ContainsFunc(open, func(p stomp.Place) bool { return string(p.AppendCursor(nil)) == want }) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no session stands at %s", want)
+		}
+	}
 }
 
 // end waits for the n-th end of a session.

@@ -3,7 +3,7 @@ package stomp
 import (
 	"context"
 	"encoding/json"
-	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -12,14 +12,6 @@ import (
 	"bongsu/gateway/socket"
 	"bongsu/internal/hub"
 )
-
-// resumeWithin is how long after CONNECTED a first subscription to a destination
-// begins where the session does. Later ones, and further ones, begin at once.
-const resumeWithin = 10 * time.Second
-
-// doubtful is longer than the gateway needs to notice that a client does not
-// answer: what it was sent in that time, it may not have got.
-const doubtful = 70 * time.Second
 
 // Session speaks STOMP with one client. A transport makes it with Server.Session,
 // gives it to the gateway as the Protocol of a connection, binds it to the
@@ -48,20 +40,9 @@ type Session struct {
 	admin     string
 	user      string // the JSON of admin
 	subs      []*subscription
+	left      bool // the client has said goodbye
 
-	// How far the session has come; how far it had come at lateAt, and at a moment
-	// that is doubtful before that or more. The last two are never changed, but
-	// replaced.
-	place, late, early track
-	movedAt, lateAt    int64 // Unix milliseconds
-	moves              uint64
-
-	// Where first subscriptions begin, until a moment. Until then what no
-	// subscription has taken is still to come.
-	base      track
-	baseUntil time.Time
-	resumed   []string     // destinations that have had their first
-	taken     []hub.Stream // of base, those that a subscription has taken from
+	progress progress
 }
 
 var (
@@ -87,44 +68,54 @@ func (s *Session) OnClose() {
 	}
 }
 
-// endPlace lets Places know where the session has ended.
+// endPlace lets Places know where the session has ended. A client that has been
+// told of the end is taken to have got what it was sent before, unless it looked
+// dead already.
 func (s *Session) endPlace(why gateway.Close) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	now := time.Now()
-	place := s.stands(now)
-	if why == gateway.CloseSlow || why == gateway.CloseSilent {
-		place = s.surely(now)
+	broken := why == gateway.CloseNormal && !s.left && s.progress.answers
+	place := s.progress.stands(now)
+	if broken || why == gateway.CloseSlow || why == gateway.CloseSilent || s.progress.isLate(now) {
+		place = s.progress.surely(now)
 	}
-	s.server.options.Places.End(s.admin, s, place.cursor())
+	cursor := place.cursor()
+	s.mu.Unlock() // Places asks the session
+	s.server.options.Places.End(s.admin, s, cursor)
 }
 
-// stands returns how far the session has come as others are told: as long as first
-// subscriptions may be made, a stream that none has taken stands where the session
-// began. The caller does not change it. s.mu is held.
-func (s *Session) stands(now time.Time) track {
-	if now.After(s.baseUntil) || len(s.taken) == len(s.base) {
-		return s.place
-	}
-	place := slices.Clone(s.place)
-	for _, one := range s.base {
-		if at := place.at(one.stream); at != nil && !slices.Contains(s.taken, one.stream) {
-			*at = one.seq
-		}
-	}
-	return place
+// Left notes that the client has said goodbye in the transport's way.
+func (s *Session) Left() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = true
 }
 
-// surely returns how far a client that has stopped to answer has got at least.
-// s.mu is held.
-func (s *Session) surely(now time.Time) track {
-	switch before := now.Add(-doubtful).UnixMilli(); {
-	case s.movedAt <= before:
-		return s.stands(now)
-	case s.lateAt <= before:
-		return s.late
+// Answered notes that the client has answered the transport's ping that carried
+// the text.
+func (s *Session) Answered(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress.answered(text)
+}
+
+// Ask implements Place.
+func (s *Session) Ask() {
+	s.mu.Lock()
+	ping := s.appendQuestion(nil, time.Now())
+	s.mu.Unlock() // the gateway takes its own lock before this one
+	if len(ping) > 0 {
+		s.session.Send(ping)
 	}
-	return s.early
+}
+
+// appendQuestion appends a ping if one is due. s.mu is held.
+func (s *Session) appendQuestion(dst []byte, now time.Time) []byte {
+	if number, due := s.progress.ask(now); due {
+		var room [20]byte
+		dst = s.carrier.(Pinger).AppendPing(dst, strconv.AppendUint(room[:0], number, 10))
+	}
+	return dst
 }
 
 // Name implements gateway.Protocol.
@@ -135,9 +126,8 @@ func (s *Session) Name() string { return s.carrier.Name() }
 func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.CursorText) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := frame.Entry
-	s.age(time.Now())
-	s.advance(e.Stream, e.Seq)
+	e, now := frame.Entry, time.Now()
+	s.progress.write(e.Stream, e.Seq, now)
 	if len(s.subs) == 0 {
 		return dst
 	}
@@ -145,6 +135,7 @@ func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.Cursor
 	if len(body) == 0 {
 		return dst
 	}
+	before := len(dst)
 	for _, sub := range s.subs {
 		if sub.takes(e, body.Mall()) {
 			start := len(dst)
@@ -152,26 +143,10 @@ func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.Cursor
 			dst = wrap(s.carrier, dst, start)
 		}
 	}
+	if len(dst) > before {
+		dst = s.appendQuestion(dst, now)
+	}
 	return dst
-}
-
-// age keeps a memory of where the session was some time ago, as something written
-// now is about to move it. s.mu is held.
-func (s *Session) age(now time.Time) {
-	ms := now.UnixMilli()
-	if ms-s.lateAt >= doubtful.Milliseconds() {
-		s.early = s.late
-		s.late, s.lateAt = slices.Clone(s.stands(now)), ms
-	}
-	s.movedAt = max(s.movedAt, ms)
-}
-
-// advance notes how far the session has come. s.mu is held.
-func (s *Session) advance(stream hub.Stream, seq uint64) {
-	if at := s.place.at(stream); at != nil && *at != seq {
-		*at = seq
-		s.moves++
-	}
 }
 
 // AppendEvent implements gateway.Protocol. The older pages know neither counts
@@ -191,8 +166,7 @@ func (s *Session) AppendEvent(dst []byte, name string, body []byte, _ gateway.Cu
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.age(time.Now())
-	s.advance(gap.Stream, gap.To)
+	s.progress.write(gap.Stream, gap.To, time.Now())
 	if gap.Reason == "reset" {
 		s.reset(gap.Stream, gap.To)
 	}
@@ -210,10 +184,7 @@ func (s *Session) reset(stream hub.Stream, seq uint64) {
 			sub.other = seq
 		}
 	}
-	s.base = slices.Clone(s.base)
-	if at := s.base.at(stream); at != nil {
-		*at = seq
-	}
+	s.progress.reset(stream, seq)
 }
 
 // AppendHeartbeat implements gateway.Protocol.
@@ -248,17 +219,28 @@ func (s *Session) AppendClose(dst []byte, why gateway.Close) []byte {
 func (s *Session) AppendCursor(dst []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stands(time.Now()).append(dst)
+	now := time.Now()
+	if s.progress.answers {
+		return s.progress.surely(now).append(dst)
+	}
+	return s.progress.stands(now).append(dst)
 }
 
 // Moves implements Place.
 func (s *Session) Moves() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Now().After(s.baseUntil) {
-		return s.moves + 1 // what was held at the beginning has moved
+	if time.Now().After(s.progress.baseUntil) {
+		return s.progress.moves + 1 // what was held at the beginning has moved
 	}
-	return s.moves
+	return s.progress.moves
+}
+
+// Owes implements Place.
+func (s *Session) Owes() (since int64, late bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.progress.owes, s.progress.isLate(time.Now())
 }
 
 // say queues a frame, which is appended by add.
@@ -273,10 +255,8 @@ func (s *Session) begin(v version, beats bool, admin string, at hub.Cursor) {
 	defer s.mu.Unlock()
 	s.version, s.connected, s.beats = v, true, beats
 	s.admin, s.user = admin, string(legacy.AppendUser(nil, admin))
-	now := time.Now()
-	s.place = trackOf(at)
-	s.base, s.baseUntil = slices.Clone(s.place), now.Add(resumeWithin)
-	s.early, s.late, s.lateAt = s.base, s.base, now.UnixMilli()
+	_, answers := s.carrier.(Pinger)
+	s.progress = progressFrom(at, answers, time.Now())
 }
 
 // open lets Places know the session, and that it has ended if it has.
@@ -296,15 +276,7 @@ func (s *Session) open() {
 func (s *Session) firstPlaces(destination string) track {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case time.Now().After(s.baseUntil):
-		s.base, s.resumed, s.taken = nil, nil, nil
-		return nil
-	case slices.Contains(s.resumed, destination) || len(s.resumed) >= MaxSubscriptions:
-		return nil
-	}
-	s.resumed = append(s.resumed, destination)
-	return s.base
+	return s.progress.first(destination, time.Now())
 }
 
 // subscribe adds the subscription, from the places of from, or from now on with
@@ -313,19 +285,13 @@ func (s *Session) subscribe(sub *subscription, from track) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if from == nil {
-		from = s.place
+		from = s.progress.place
 	}
 	own, other := sub.streams(s.admin)
 	sub.own, sub.other = from.seq(own), from.seq(other)
 	sub.begin(s.version)
 	s.subs = append(s.subs, sub)
 	for _, stream := range []hub.Stream{own, other} {
-		if s.base.at(stream) != nil && !slices.Contains(s.taken, stream) {
-			s.taken = append(s.taken, stream)
-			s.moves++
-		}
-		if at := s.place.at(stream); at != nil && from.seq(stream) < *at {
-			s.advance(stream, from.seq(stream))
-		}
+		s.progress.take(stream, from.seq(stream), time.Now())
 	}
 }

@@ -17,17 +17,20 @@ func push(s *Session, seq *uint64) {
 	s.AppendEntry(nil, &gateway.Frame{Entry: e}, nil)
 }
 
+// mute is a transport without a ping.
+type mute struct{ Carrier }
+
 // A session is as if it had ended before what a client that fell silent may not
 // have got.
 func TestWhatASilentClientMayHaveMissedIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewServer(nil, Options{Zone: time.UTC}).Session(webSocket{})
+		s := NewServer(nil, Options{Zone: time.UTC}).Session(mute{webSocket{}})
 		s.begin(v12, true, "7", hub.Cursor{hub.All: 0})
 		began, seq := time.Now(), uint64(0)
 		surely := func(at time.Duration, want uint64) {
 			t.Helper()
 			time.Sleep(time.Until(began.Add(at)))
-			if got := s.surely(time.Now()).seq(hub.All); got != want {
+			if got := s.progress.surely(time.Now()).seq(hub.All); got != want {
 				t.Errorf("after %v it has surely got %d, want %d", at, got, want)
 			}
 		}
@@ -49,13 +52,13 @@ func TestWhatASilentClientMayHaveMissedIsSentAgain(t *testing.T) {
 func TestSteadyTrafficToASilentClientIsNotTakenAsReceived(t *testing.T) {
 	const silent, most = 62, 142 // seconds
 	synctest.Test(t, func(t *testing.T) {
-		s := NewServer(nil, Options{Zone: time.UTC}).Session(webSocket{})
+		s := NewServer(nil, Options{Zone: time.UTC}).Session(mute{webSocket{}})
 		s.begin(v12, true, "7", hub.Cursor{hub.All: 0})
-		s.subscribe(&subscription{id: "sub-0", destination: "/topic/notification/user/7"}, s.base)
+		s.subscribe(&subscription{id: "sub-0", destination: "/topic/notification/user/7"}, s.progress.base)
 		seq := uint64(0)
 		for range 600 {
 			push(s, &seq)
-			got := s.surely(time.Now()).seq(hub.All)
+			got := s.progress.surely(time.Now()).seq(hub.All)
 			if got > 0 && got+silent > seq {
 				t.Fatalf("%d of %d count as received after %d s of silence", got, seq, silent)
 			}
@@ -79,7 +82,7 @@ func (e *ends) End(_ string, _ Place, at hub.Cursor) { e.at = at }
 func TestWhatNoSubscriptionHasTakenIsStillToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		places := &ends{}
-		s := NewServer(nil, Options{Zone: time.UTC, Places: places}).Session(webSocket{})
+		s := NewServer(nil, Options{Zone: time.UTC, Places: places}).Session(mute{webSocket{}})
 		s.begin(v12, true, "7", hub.Cursor{hub.All: 1, "admin:7": 4, "mall:1": 0})
 		stands := func(want string) {
 			t.Helper()
@@ -99,7 +102,7 @@ func TestWhatNoSubscriptionHasTakenIsStillToCome(t *testing.T) {
 		write(hub.All, 2)
 		write("mall:1", 1)
 		stands("admin:7=4,all=1,mall:1=0")
-		s.subscribe(&subscription{id: "u", destination: "/topic/notification/user/7"}, s.base)
+		s.subscribe(&subscription{id: "u", destination: "/topic/notification/user/7"}, s.progress.base)
 		stands("admin:7=4,all=1,mall:1=0")
 		write(hub.All, 2)
 		write("admin:7", 5)

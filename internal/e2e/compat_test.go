@@ -29,6 +29,7 @@ func TestCompat(t *testing.T) {
 	t.Run("bad messages of Redis", s.testBadMessages)
 	t.Run("a restart of Redis", s.testRedisRestart)
 	t.Run("other people's Kafka producers", s.testProducers)
+	t.Run("a page comes back before its old connection is found dead", s.testDeadUnnoticed)
 	t.Run("a page goes on at another node", s.testOtherNode)
 }
 

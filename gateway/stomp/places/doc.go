@@ -11,9 +11,13 @@
 // when it starts, and keeps what it needs in a bounded table.
 //
 // A session whose node stops properly is told where it ended. One whose node was
-// killed counts as ended where the node had said last: its page may be given about
-// a second of entries again, which is better than missing them. The same goes for
-// a second page that a person opens at another node than the first.
+// killed counts as ended where the node had said last: its page may be given a
+// second or two of entries again, which is better than missing them.
+//
+// An open session may be dead without its node having noticed, and its page be back
+// already. So a new session goes on from where the clients of the open ones have
+// surely got, too. For a second page of a person that is a second or so ago at most;
+// a session whose client owes an answer for longer is used up once, as an ended one.
 //
 // A new session takes one ended place: it goes on from the lowest seq of each
 // stream over all of the person's ended places, and the place that ended last is

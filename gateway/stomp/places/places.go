@@ -53,12 +53,6 @@ type untold struct {
 	changed map[string]struct{} // persons whose sessions began or ended
 }
 
-// localSession is an open session of this node.
-type localSession struct {
-	place stomp.Place
-	moves uint64 // when it was told of
-}
-
 var _ stomp.Places = (*Places)(nil)
 
 // New returns the places of the cluster whose Kafka it is.
@@ -103,21 +97,26 @@ func (p *Places) Open(admin string, place stomp.Place) {
 
 // End implements stomp.Places.
 func (p *Places) End(admin string, place stomp.Place, cursor hub.Cursor) {
+	since, late := place.Owes()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sessions := slices.DeleteFunc(p.local[admin], func(s *localSession) bool { return s.place == place })
-	if len(sessions) == 0 {
-		delete(p.local, admin)
-	} else {
-		p.local[admin] = sessions
-	}
+	defer p.tellSoon()
 	p.changed[admin] = struct{}{}
+	sessions := p.local[admin]
+	if i := slices.IndexFunc(sessions, func(s *localSession) bool { return s.place == place }); i >= 0 {
+		spent := late && sessions[i].given.Load() == since
+		if p.local[admin] = slices.Delete(sessions, i, i+1); len(sessions) == 1 {
+			delete(p.local, admin)
+		}
+		if spent {
+			return
+		}
+	}
 	ended := endedPlace{Admin: admin, Cursor: cursor.String(), At: time.Now().UnixMilli()}
 	p.table.end(ended)
 	if len(p.ended) < mostUntold {
 		p.ended = append(p.ended, ended)
 	}
-	p.tellSoon()
 }
 
 // Resume implements stomp.Places. It waits until the topic has been read once, some
@@ -131,13 +130,20 @@ func (p *Places) Resume(ctx context.Context, admin string) (hub.Cursor, bool) {
 		p.log.Warn("the places of sessions are not read yet; a page may miss entries")
 	case <-ctx.Done():
 	}
+	sessions := p.sessionsOf(admin)
+	at, _ := standsAt(sessions)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	cursor, found := p.table.resume(admin, time.Now().UnixMilli())
 	if found && len(p.taken) < mostUntold {
 		p.taken = append(p.taken, admin) // told with the session that is about to open
 	}
-	return cursor, found
+	p.mu.Unlock()
+	if !found {
+		giveAway(sessions)
+		return at, len(at) > 0
+	}
+	lower(cursor, at)
+	return cursor, true
 }
 
 // tellSoon lets what is new be told at once. p.mu is held.
@@ -162,6 +168,9 @@ func (p *Places) take(value []byte) {
 		return
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.table.read(r)
+	missing := p.table.read(r)
+	p.mu.Unlock()
+	for _, admin := range missing {
+		giveAway(p.sessionsOf(admin))
+	}
 }

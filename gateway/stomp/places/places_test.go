@@ -21,6 +21,9 @@ type place struct {
 	mu     sync.Mutex
 	cursor hub.Cursor
 	moves  uint64
+	asked  int
+	owes   int64
+	late   bool
 }
 
 func (p *place) AppendCursor(dst []byte) []byte {
@@ -33,6 +36,26 @@ func (p *place) Moves() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.moves
+}
+
+func (p *place) Ask() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+}
+
+func (p *place) Owes() (since int64, late bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.owes, p.late
+}
+
+// owe has the client owe an answer since a moment, 0 for none.
+func (p *place) owe(since int64, late bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.owes, p.late = since, late
+	p.moves++
 }
 
 func (p *place) move(cursor hub.Cursor) {
@@ -116,8 +139,8 @@ func TestASessionGoesOnAtItsOwnNodeAtOnce(t *testing.T) {
 	}
 	session := &place{cursor: hub.Cursor{hub.All: 1}}
 	a.Open("7", session)
-	if _, found := a.Resume(t.Context(), "7"); found {
-		t.Error("a second page goes on from the first, which is open")
+	if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() != "all=1" {
+		t.Errorf("a second page goes on at %v, want where the first has surely come", cursor)
 	}
 	a.End("7", session, hub.Cursor{hub.All: 3})
 	if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() != "all=3" {

@@ -73,13 +73,16 @@ func lowest(texts ...string) string {
 	return all.String()
 }
 
-// read takes in what another node tells.
-func (t *table) read(r record) {
+// read takes in what another node tells. It returns the persons of whom a session
+// went on from a place that is not here: from one of this node's open sessions.
+func (t *table) read(r record) (missing []string) {
 	for _, place := range r.Ended {
 		t.end(place)
 	}
 	for _, admin := range r.Taken {
-		t.take(admin, r.At)
+		if !t.take(admin, r.At) {
+			missing = append(missing, admin)
+		}
 	}
 	n := t.nodes[r.Node]
 	if n == nil {
@@ -104,6 +107,7 @@ func (t *table) read(r record) {
 	if r.Left {
 		t.forget(r.Node)
 	}
+	return missing
 }
 
 // forget removes a node.
@@ -143,11 +147,12 @@ func (n *node) left(place *sharedPlace) int {
 }
 
 // take uses up one place of the person: the one that ended last, which is the least
-// likely to be missed by the others, or else one of a node that is silent.
-func (t *table) take(admin string, now int64) {
+// likely to be missed by the others, or else one of another node's. It reports
+// false if there is none.
+func (t *table) take(admin string, now int64) bool {
 	if places := t.ended[admin]; len(places) > 0 {
 		t.setEnded(admin, places[:len(places)-1])
-		return
+		return true
 	}
 	for _, n := range t.nodes {
 		place := n.open[admin]
@@ -159,8 +164,9 @@ func (t *table) take(admin string, now int64) {
 		}
 		place.taken++
 		place.takenAt = now
-		return
+		return true
 	}
+	return false
 }
 
 // setEnded replaces the ended places of a person.

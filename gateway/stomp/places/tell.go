@@ -4,9 +4,6 @@ import (
 	"context"
 	"hash/maphash"
 	"time"
-
-	"bongsu/gateway/stomp"
-	"bongsu/internal/hub"
 )
 
 // tell tells the other nodes what happens here, until ctx ends and then once more.
@@ -64,11 +61,10 @@ func (p *Places) tellOnce(w *writer, told record) {
 	p.mu.Lock()
 	rest := p.untold
 	p.untold = untold{changed: map[string]struct{}{}}
-	people := p.sessionsOf(rest.changed)
 	p.mu.Unlock()
 	told.Ended, told.Taken = rest.ended, rest.taken
 	for admin := range rest.changed {
-		told.Open = append(told.Open, placeOf(admin, people[admin]))
+		told.Open = append(told.Open, placeOf(admin, p.sessionsOf(admin)))
 	}
 	values, err := encode(p.node, time.Now(), told)
 	if err == nil {
@@ -91,39 +87,16 @@ func (p *Places) tellOnce(w *writer, told record) {
 	}
 }
 
-// sessionsOf returns the places of the persons' open sessions. p.mu is held.
-func (p *Places) sessionsOf(admins map[string]struct{}) map[string][]stomp.Place {
-	people := make(map[string][]stomp.Place, len(admins))
-	for admin := range admins {
-		for _, session := range p.local[admin] {
-			people[admin] = append(people[admin], session.place)
-		}
-	}
-	return people
-}
-
 // placeOf returns how far the sessions of a person have come.
-func placeOf(admin string, sessions []stomp.Place) openPlace {
-	place := openPlace{Admin: admin, Sessions: len(sessions)}
-	switch len(sessions) {
-	case 0:
-	case 1:
-		place.Cursor = string(sessions[0].AppendCursor(nil))
-	default:
-		all := hub.Cursor{}
-		for _, session := range sessions {
-			if cursor, err := hub.ParseCursor(string(session.AppendCursor(nil))); err == nil {
-				lower(all, cursor)
-			}
-		}
-		place.Cursor = all.String()
-	}
-	return place
+func placeOf(admin string, sessions []*localSession) openPlace {
+	cursor, count := standsAt(sessions)
+	return openPlace{Admin: admin, Sessions: count, Cursor: cursor.String()}
 }
 
 // moved returns the places of persons whose sessions have moved since they were
-// told of, and of those whose turn it is to be told of again. Sessions are asked
-// without the lock, which they take in turn while theirs is held.
+// told of, and of those whose turn it is to be told of again. It asks all clients
+// that owe an answer. Sessions are asked without the lock, which they take in turn
+// while theirs is held.
 func (p *Places) moved(round int) []openPlace {
 	type person struct {
 		admin    string
@@ -138,15 +111,14 @@ func (p *Places) moved(round int) []openPlace {
 	var open []openPlace
 	for _, one := range people {
 		due := maphash.String(p.seed, one.admin)%refreshEvery == uint64(round)%refreshEvery
-		places := make([]stomp.Place, len(one.sessions))
-		for i, session := range one.sessions {
-			moves := session.place.Moves()
-			due = due || moves != session.moves
-			session.moves = moves // only this goroutine looks at it
-			places[i] = session.place
+		for _, s := range one.sessions {
+			s.place.Ask()
+			now := told{s.place.Moves(), s.spent()}
+			due = due || now != s.told
+			s.told = now
 		}
 		if due {
-			open = append(open, placeOf(one.admin, places))
+			open = append(open, placeOf(one.admin, one.sessions))
 		}
 	}
 	return open

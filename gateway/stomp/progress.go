@@ -1,0 +1,223 @@
+package stomp
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"bongsu/internal/hub"
+)
+
+const (
+	// resumeWithin is how long after CONNECTED a first subscription to a destination
+	// begins where the session does. Later ones, and further ones, begin at once.
+	resumeWithin = 10 * time.Second
+	// doubtful is longer than the gateway needs to notice that a client does not
+	// answer: what it was sent in that time, it may not have got.
+	doubtful = 70 * time.Second
+	// askEvery is how long after a question the next may follow.
+	askEvery = time.Second
+	// askAgain is how long an answer is waited for. A client may answer only the
+	// last of several pings (RFC 6455, section 5.5.3).
+	askAgain = 10 * time.Second
+	// late is when an answer that has not come makes it likely that the connection
+	// is dead, though nobody has noticed yet.
+	late = 3 * time.Second
+)
+
+// progress is how far a session has come in its streams: what has been written,
+// what the client has surely got, and where first subscriptions begin. Moments are
+// Unix milliseconds.
+//
+// Where the transport has a ping, the client is asked for an answer behind what it
+// is sent, as browsers give it without their page: what was written before the ping
+// has then arrived. Where it has none, and of a client that does not answer, what
+// was written a while ago has, because the gateway ends sessions of clients that it
+// does not hear of.
+type progress struct {
+	place track  // what has been written
+	moves uint64 // grows with what others are told
+
+	// What the client answers for.
+	answers bool // it can be asked
+	got     track
+	asked   track // what the answer to the question under way will mean
+	asking  bool
+	number  uint64 // of the last question
+	askedAt int64
+	owes    int64 // when the first of what it has not answered for was written, or 0
+	unasked int64 // when the first was that was written behind the question, or 0
+
+	// Where it was at lateAt, and at a moment that is doubtful before that or more.
+	// They are never changed, but replaced.
+	late, early     track
+	movedAt, lateAt int64
+
+	// Where first subscriptions begin, until a moment. Until then what no
+	// subscription has taken is still to come.
+	base      track
+	baseUntil time.Time
+	resumed   []string     // destinations that have had their first
+	taken     []hub.Stream // of base, those that a subscription has taken from
+}
+
+// progressFrom returns the progress of a session that begins at the cursor.
+func progressFrom(at hub.Cursor, answers bool, now time.Time) progress {
+	base := trackOf(at)
+	return progress{
+		place: slices.Clone(base), answers: answers, got: slices.Clone(base),
+		late: base, early: base, lateAt: now.UnixMilli(),
+		base: base, baseUntil: now.Add(resumeWithin),
+	}
+}
+
+// stands returns how far the session has come as others are told: as long as first
+// subscriptions may be made, a stream that none has taken stands where the session
+// began. The caller does not change it.
+func (p *progress) stands(now time.Time) track {
+	if now.After(p.baseUntil) || len(p.taken) == len(p.base) {
+		return p.place
+	}
+	place := slices.Clone(p.place)
+	for _, one := range p.base {
+		if at := place.at(one.stream); at != nil && !slices.Contains(p.taken, one.stream) {
+			*at = one.seq
+		}
+	}
+	return place
+}
+
+// surely returns how far the client has got at least. The caller does not change it.
+func (p *progress) surely(now time.Time) track {
+	if p.answers && p.owes == 0 {
+		return p.stands(now)
+	}
+	aged := p.early
+	switch before := now.Add(-doubtful).UnixMilli(); {
+	case p.movedAt <= before:
+		return p.stands(now)
+	case p.lateAt <= before:
+		aged = p.late
+	}
+	if !p.answers {
+		return aged
+	}
+	return higher(p.got, aged)
+}
+
+// higher returns the higher place of two in each stream of a.
+func higher(a, b track) track {
+	a = slices.Clone(a)
+	for i := range a {
+		a[i].seq = max(a[i].seq, b.seq(a[i].stream))
+	}
+	return a
+}
+
+// isLate reports whether the client owes an answer for so long that its connection
+// is likely to be dead.
+func (p *progress) isLate(now time.Time) bool {
+	return p.answers && p.owes != 0 && now.UnixMilli()-p.owes >= late.Milliseconds()
+}
+
+// write notes that the stream is written up to seq.
+func (p *progress) write(stream hub.Stream, seq uint64, now time.Time) {
+	ms := now.UnixMilli()
+	if ms-p.lateAt >= doubtful.Milliseconds() {
+		p.early = p.late
+		p.late, p.lateAt = slices.Clone(p.stands(now)), ms
+	}
+	p.movedAt = max(p.movedAt, ms)
+	if p.owes == 0 {
+		p.got = append(p.got[:0], p.stands(now)...)
+		p.owes = ms
+	} else if p.asking && p.unasked == 0 {
+		p.unasked = ms
+	}
+	p.move(stream, seq)
+}
+
+// move changes the place in a stream.
+func (p *progress) move(stream hub.Stream, seq uint64) {
+	if at := p.place.at(stream); at != nil && *at != seq {
+		*at = seq
+		p.moves++
+	}
+}
+
+// ask reports whether the client is to be asked now for an answer, and what names
+// the question.
+func (p *progress) ask(now time.Time) (number uint64, due bool) {
+	ms := now.UnixMilli()
+	wait := askEvery
+	if p.asking {
+		wait = askAgain
+	}
+	if !p.answers || p.owes == 0 || ms-p.askedAt < wait.Milliseconds() {
+		return 0, false
+	}
+	p.asked = append(p.asked[:0], p.stands(now)...)
+	p.asking, p.askedAt, p.unasked = true, ms, 0
+	p.number++
+	return p.number, true
+}
+
+// answered takes the client's answer to a question. Others are ignored.
+func (p *progress) answered(name string) {
+	if number, err := strconv.ParseUint(name, 10, 64); err != nil || !p.asking || number != p.number {
+		return
+	}
+	p.got, p.asked = p.asked, p.got
+	p.asking = false
+	p.owes, p.unasked = p.unasked, 0
+	p.moves++
+}
+
+// rewind notes that the stream is written once more from seq on, which a further
+// subscription has not had.
+func (p *progress) rewind(stream hub.Stream, seq uint64, now time.Time) {
+	if at := p.place.at(stream); at == nil || *at <= seq {
+		return
+	}
+	p.move(stream, seq)
+	if at := p.got.at(stream); at != nil {
+		*at = min(*at, seq)
+	}
+	p.asking, p.unasked = false, 0
+	if p.owes == 0 {
+		p.owes = now.UnixMilli()
+	}
+}
+
+// reset notes that the stream has begun another life, which stands at seq.
+func (p *progress) reset(stream hub.Stream, seq uint64) {
+	for _, t := range []*track{&p.base, &p.got, &p.asked, &p.late, &p.early} {
+		if t.at(stream) != nil {
+			*t = slices.Clone(*t)
+			*t.at(stream) = seq
+		}
+	}
+}
+
+// first returns where a first subscription to the destination begins, nil if it
+// begins where the session is now.
+func (p *progress) first(destination string, now time.Time) track {
+	switch {
+	case now.After(p.baseUntil):
+		p.base, p.resumed, p.taken = nil, nil, nil
+		return nil
+	case slices.Contains(p.resumed, destination) || len(p.resumed) >= MaxSubscriptions:
+		return nil
+	}
+	p.resumed = append(p.resumed, destination)
+	return p.base
+}
+
+// take notes that a subscription takes the stream, from seq on.
+func (p *progress) take(stream hub.Stream, seq uint64, now time.Time) {
+	if p.base.at(stream) != nil && !slices.Contains(p.taken, stream) {
+		p.taken = append(p.taken, stream)
+		p.moves++
+	}
+	p.rewind(stream, seq, now)
+}
