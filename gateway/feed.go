@@ -166,14 +166,20 @@ func (f *feed) markUp(marks map[hub.Stream]uint64) {
 	f.queue.push(&ready)
 }
 
-// join adds a subscriber unless most are here already. f.mu is held.
-func (f *feed) join(sub *sub, most int) bool {
-	if len(f.subs) >= most {
-		return false
+// seats returns how many subscribers are anonymous, or how many are not. f.mu is held.
+func (f *feed) seats(anonymous bool) (taken int) {
+	for _, sub := range f.subs {
+		if sub.anon == anonymous {
+			taken++
+		}
 	}
+	return taken
+}
+
+// join adds a subscriber. f.mu is held.
+func (f *feed) join(sub *sub) {
 	sub.index = int32(len(f.subs))
 	f.subs = append(f.subs, sub)
-	return true
 }
 
 // leave removes a subscriber that may have joined.

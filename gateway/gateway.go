@@ -37,6 +37,7 @@ type Gateway struct {
 
 	connections atomic.Int64 // admitted
 	waiting     atomic.Int64 // admitted and not open
+	anonymous   atomic.Int64 // open, of nobody's token
 	slowBytes   atomic.Int64 // kept for blocked sockets
 
 	mu       sync.Mutex
@@ -172,11 +173,20 @@ func (g *Gateway) Accept(a Accepted) *Session {
 	return s
 }
 
-// opened notes that a session has got its person.
-func (g *Gateway) opened(*Session) { g.waiting.Add(-1) }
+// opened notes that a session gets its person. It reports false if there are as
+// many sessions of such as there may be.
+func (g *Gateway) opened(p *hub.Principal) bool {
+	if p.Anonymous && g.anonymous.Add(1) > int64(g.options.AnonymousSessions) {
+		g.anonymous.Add(-1)
+		return false
+	}
+	g.waiting.Add(-1)
+	return true
+}
 
-// forget removes a session whose connection is closed.
-func (g *Gateway) forget(s *Session, opened bool) {
+// forget removes a session whose connection is closed. opened is whose it was, nil
+// if it has never opened.
+func (g *Gateway) forget(s *Session, opened *hub.Principal) {
 	g.mu.Lock()
 	last := len(g.sessions) - 1
 	g.sessions[s.slot] = g.sessions[last]
@@ -190,8 +200,11 @@ func (g *Gateway) forget(s *Session, opened bool) {
 	g.mu.Unlock()
 	g.metrics.connections.WithLabelValues(s.protocol.Name()).Dec()
 	g.connections.Add(-1)
-	if !opened {
+	switch {
+	case opened == nil:
 		g.waiting.Add(-1)
+	case opened.Anonymous:
+		g.anonymous.Add(-1)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +13,7 @@ import (
 )
 
 // ErrTooManySessions means that the person has as many sessions on this node as
-// one person may have.
+// one person may have, or the node as many anonymous ones as it may have.
 var ErrTooManySessions = errors.New("too many sessions")
 
 // Welcome is what a client is told when its session opens, or its rights change.
@@ -72,8 +71,8 @@ func (g *Gateway) Authenticate(ctx context.Context, token string) (*hub.Principa
 	return p, nil
 }
 
-// Prepare follows the person's streams and gets their marks. It blocks until the
-// core has answered. Errors wrap
+// Prepare follows the person's streams and gets their marks; of an anonymous one
+// there are none. It blocks until the core has answered. Errors wrap
 // hub.ErrUnavailable where a later try can succeed.
 func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal) (*Ticket, error) {
 	core, err := g.attached()
@@ -95,6 +94,9 @@ func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal) (*Ticket, error
 			t.Release()
 			return nil, err
 		}
+	}
+	if p.Anonymous { // asking would journal the person's first marks
+		return t, nil
 	}
 	if t.marks, err = g.person(ctx, core, p.Admin, heads); err != nil {
 		t.Release()
@@ -196,13 +198,14 @@ func (s *Session) seats(t *Ticket) (subs, fresh []*sub) {
 			subs[i] = &seats[i]
 			fresh = append(fresh, subs[i])
 			seats[i].session, seats[i].feed, seats[i].index = s, f, notJoined
+			seats[i].anon = t.principal.Anonymous
 		}
 	}
 	s.mu.Unlock()
 	for _, sub := range fresh {
 		if f := sub.feed; f != t.own {
 			f.mu.Lock()
-			f.join(sub, math.MaxInt)
+			f.join(sub)
 			f.mu.Unlock()
 		}
 	}
@@ -214,14 +217,21 @@ func (s *Session) seats(t *Ticket) (subs, fresh []*sub) {
 // person's own feed is held, so that no mark is missed in between.
 func (s *Session) admit(t *Ticket, subs, fresh []*sub, cursor hub.Cursor, reply Reply) (left []*sub, ready bool, err error) {
 	for _, sub := range fresh {
-		if sub.feed == t.own && !t.own.join(sub, s.gateway.options.PersonSessions) {
+		if sub.feed != t.own {
+			continue
+		}
+		if t.seated() {
 			return nil, false, ErrTooManySessions
 		}
+		t.own.join(sub)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing != 0 {
 		return nil, false, errClosed
+	}
+	if !s.open && !s.gateway.opened(t.principal) {
+		return nil, false, ErrTooManySessions
 	}
 	for _, sub := range s.subs {
 		if !slices.Contains(subs, sub) {
@@ -231,7 +241,6 @@ func (s *Session) admit(t *Ticket, subs, fresh []*sub, cursor hub.Cursor, reply 
 	}
 	if !s.open {
 		s.since = time.Now().UnixMilli()
-		s.gateway.opened(s)
 	}
 	s.subs, s.principal, s.open = subs, t.principal, true
 	for _, sub := range subs {
@@ -299,10 +308,17 @@ func (s *Session) welcome() Welcome {
 	return w
 }
 
-// Full reports whether the person has as many sessions as one may have. Open
-// decides; this is for transports that cannot say no afterwards.
+// Full reports whether there are as many sessions as the person, or anonymous
+// ones, may have. Open decides; this is for transports that cannot say no afterwards.
 func (t *Ticket) Full() bool {
 	t.own.mu.Lock()
 	defer t.own.mu.Unlock()
-	return len(t.own.subs) >= t.gateway.options.PersonSessions
+	o := &t.gateway.options
+	return t.seated() || t.principal.Anonymous && t.gateway.anonymous.Load() >= int64(o.AnonymousSessions)
+}
+
+// seated reports whether all of the person's seats are taken. Anonymous sessions
+// have seats of their own. The lock of the person's own feed is held.
+func (t *Ticket) seated() bool {
+	return t.own.seats(t.principal.Anonymous) >= t.gateway.options.PersonSessions
 }

@@ -52,8 +52,11 @@ type Options struct {
 
 	// CatchUp is the most entries of one stream that a resume sends (1000).
 	CatchUp int
-	// PersonSessions is the most sessions of one person on this node (32).
+	// PersonSessions is the most sessions of one person on this node (32). There
+	// may be as many anonymous ones besides.
 	PersonSessions int
+	// AnonymousSessions is the most anonymous sessions of this node (half of Sessions).
+	AnonymousSessions int
 	// Sessions is the most connections of this node (100,000).
 	Sessions int
 	// Pending is the most connections without a session yet (20,000).
@@ -83,6 +86,7 @@ func (o Options) withDefaults() Options {
 	o.CatchUp = cmp.Or(o.CatchUp, 1000)
 	o.PersonSessions = cmp.Or(o.PersonSessions, 32)
 	o.Sessions = cmp.Or(o.Sessions, 100_000)
+	o.AnonymousSessions = cmp.Or(o.AnonymousSessions, (o.Sessions+1)/2)
 	o.Pending = cmp.Or(o.Pending, 20_000)
 	o.OutboxBytes = cmp.Or(o.OutboxBytes, 256<<10)
 	o.SlowBytes = cmp.Or(o.SlowBytes, 64<<20)

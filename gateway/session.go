@@ -79,6 +79,7 @@ type sub struct {
 	next    *sub          // in the session's list of due subs
 	index   int32         // in feed.subs, under the feed's lock
 	due     bool          // in that list
+	anon    bool          // the session is anonymous
 	live    bool          // one of the session's subs, with a cursor that holds
 }
 
@@ -206,7 +207,7 @@ func (s *Session) release() {
 	s.mu.Lock()
 	free := s.written && s.read && !s.freed
 	s.freed = s.freed || free
-	opened := s.open
+	opened := s.principal
 	s.mu.Unlock()
 	if free {
 		_ = s.conn.Close()

@@ -6,6 +6,8 @@
 // Whoever holds a token may read the texts of the id that the token is for, and
 // publish: that server let its pages do both, so no scope is asked for. With
 // Options.Open everybody may read everybody's texts and publish without a token.
+// Such a page is anonymous: it takes no session from whose id it is, and leaves no
+// read mark.
 //
 // Texts are shown as they were published; other entries as all:title body or
 // <id>:title body. A person gets the texts that go to all and to the id, by the
@@ -41,7 +43,7 @@ type Publisher interface {
 type Options struct {
 	// Publisher takes what pages publish.
 	Publisher Publisher
-	// Open lets everybody in without a token.
+	// Open lets everybody in without a token, anonymously.
 	Open bool
 	// Origins are the origins of web pages that may connect besides the server's own.
 	Origins gateway.Origins
@@ -83,23 +85,22 @@ func Events(g *gateway.Gateway, o Options) http.Handler {
 }
 
 // person returns who the request's id is: a person with their own stream and
-// that of all.
+// that of all, anonymous without the person's token.
 func (o *Options) person(ctx context.Context, g *gateway.Gateway, r *http.Request) (*hub.Principal, error) {
 	id := r.URL.Query().Get("id")
 	if err := hub.CheckKey(id); err != nil {
 		return nil, hub.Invalidf("id: %v", err)
 	}
-	if o.Open {
-		return &hub.Principal{Admin: id}, nil
-	}
 	p, err := g.Authenticate(ctx, sse.Token(r))
-	if err != nil {
+	switch {
+	case err == nil && p.Admin == id:
+		return &hub.Principal{Admin: id, Name: p.Name, Expires: p.Expires}, nil
+	case o.Open:
+		return &hub.Principal{Admin: id, Anonymous: true}, nil
+	case err != nil:
 		return nil, err
 	}
-	if p.Admin != id {
-		return nil, hub.Forbiddenf("the token is another person's")
-	}
-	return &hub.Principal{Admin: id, Name: p.Name, Expires: p.Expires}, nil
+	return nil, hub.Forbiddenf("the token is another person's")
 }
 
 // refuse answers a request that is not served with a problem.

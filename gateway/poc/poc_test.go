@@ -1,6 +1,7 @@
 package poc_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -273,6 +274,30 @@ func TestWhatPagesOfOtherSitesEmbedPublishesNothing(t *testing.T) {
 		if got := s.topic.published(); slices.Contains(got, "all:cross-site") || len(got) != 4 {
 			t.Errorf("published %q", got)
 		}
+	}
+}
+
+// Whoever comes without a token reads, and takes nothing from whose id it is.
+func TestWithoutATokenNothingIsTakenFromThePerson(t *testing.T) {
+	s := serve(t, poc.Options{Open: true})
+	s.core.RefusePerson = func() error { return errors.New("the person's first marks would be journaled") }
+	for range 16 {
+		s.socket("id=7")
+		s.events("id=7", nil)
+	}
+	for path, status := range map[string]int{
+		"/notifications?id=7": 429, "/ws?id=7": 429, "/notifications?id=7&access_token=bad": 429, "/notifications?id=7&access_token=8": 429,
+	} {
+		if answer := s.ask(http.MethodGet, path); answer.StatusCode != status {
+			t.Errorf("%s: %d, want %d", path, answer.StatusCode, status)
+		}
+	}
+	s.core.RefusePerson = nil
+	own := s.events("id=7&access_token=7", nil)
+	s.settled(33)
+	s.publish("7:me:x")
+	if e := own.Await(""); e.Data != "7:me:x" {
+		t.Errorf("%+v", e)
 	}
 }
 

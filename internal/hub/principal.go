@@ -12,7 +12,8 @@ const (
 	ScopeOps     = "ops"
 )
 
-// Principal is who is asking, as its token says. Treat it as immutable.
+// Principal is who is asking, as its token says, or says itself where none is asked
+// for. Treat it as immutable.
 type Principal struct {
 	Admin    string
 	Name     string
@@ -22,6 +23,9 @@ type Principal struct {
 	Scopes   []string
 	// Expires is when the rights end; a zero time never comes.
 	Expires time.Time
+	// Anonymous says that no token has shown this to be the person: the principal
+	// may read, but nothing is kept of it and nothing is taken from the person.
+	Anonymous bool
 }
 
 // Streams returns the streams the person reads: all, its own, its malls', its
