@@ -14,10 +14,15 @@ func NewBucket(rate, burst int) Bucket {
 	return Bucket{rate: float32(rate), burst: float32(burst), tokens: float32(burst), refilled: time.Now()}
 }
 
+// Grant lets the client say something n times more, once.
+func (b *Bucket) Grant(n int) { b.tokens += float32(n) }
+
 // Allow takes one of the client's tokens, if there is one.
 func (b *Bucket) Allow() bool {
 	now := time.Now()
-	b.tokens = min(b.burst, b.tokens+float32(now.Sub(b.refilled).Seconds())*b.rate)
+	if b.tokens < b.burst {
+		b.tokens = min(b.burst, b.tokens+float32(now.Sub(b.refilled).Seconds())*b.rate)
+	}
 	b.refilled = now
 	if b.tokens < 1 {
 		return false

@@ -41,7 +41,8 @@ type Options struct {
 	// Sessions is the most sessions over HTTP of this node (100,000).
 	Sessions int
 	// Rate is how many messages a second a client may send over WebSocket (50),
-	// Burst how many at once (100). One that sends more is closed.
+	// Burst how many at once (100), besides what a page subscribes to. One that sends
+	// more is closed.
 	Rate, Burst int
 }
 
@@ -72,7 +73,8 @@ func Handler(g *gateway.Gateway, s *stomp.Server, o Options) http.Handler {
 		stomp:   s,
 		options: o,
 		upgrader: socket.NewUpgrader(socket.Options{
-			Origins: o.Origins, Peers: o.Peers, MaxMessage: MaxMessage, Rate: o.Rate, Burst: o.Burst,
+			Origins: o.Origins, Peers: o.Peers, MaxMessage: MaxMessage,
+			Rate: o.Rate, Burst: o.Burst + stomp.MaxSubscriptions, // STOMP counts what they hold
 		}),
 		registry: registry{sessions: map[string]*session{}},
 	}

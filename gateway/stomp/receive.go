@@ -135,6 +135,7 @@ func (s *Session) connect(f *frame.Frame) error {
 			s.server.options.Places.Resume(ctx, s.admin)
 		}
 		s.open()
+		s.rate.Grant(len(s.session.Principal().Malls)) // pages subscribe to all at once
 		return nil
 	}
 	if admin != "" { // the place is still to be gone on from
@@ -216,7 +217,7 @@ func (s *Session) onSubscribe(f *frame.Frame) error {
 		return refuse(gateway.CloseProtocol, "SUBSCRIBE needs an id")
 	case len(id) > maxName:
 		return refuse(gateway.CloseProtocol, "the id is too long")
-	case len(s.subs) >= MaxSubscriptions:
+	case len(s.subs) >= min(MaxSubscriptions, SpareSubscriptions+len(s.session.Principal().Malls)):
 		return refuse(gateway.CloseProtocol, "too many subscriptions")
 	case slices.ContainsFunc(s.subs, func(sub *subscription) bool { return sub.is(id, destination) }):
 		return refuse(gateway.CloseProtocol, "subscribed already under this id")

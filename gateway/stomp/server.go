@@ -34,7 +34,8 @@ type Options struct {
 	// ConnectTimeout is how long a CONNECT may take (10 s).
 	ConnectTimeout time.Duration
 	// Rate is how many frames and heart-beats a second a client may send (50),
-	// Burst how many at once (100). One that sends more is closed.
+	// Burst how many at once (100), and with CONNECT one more for each mall of the
+	// token. One that sends more is closed.
 	Rate, Burst int
 }
 
@@ -62,7 +63,7 @@ func NewServer(g *gateway.Gateway, o Options) *Server {
 		Subprotocols: Subprotocols(),
 		MaxMessage:   MaxMessage,
 		Rate:         o.Rate,
-		Burst:        o.Burst,
+		Burst:        o.Burst + MaxSubscriptions, // the session counts what they hold
 	})}
 }
 

@@ -136,8 +136,8 @@ func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.Cursor
 		return dst
 	}
 	before := len(dst)
-	for _, sub := range s.subs {
-		if sub.takes(e, body.Mall()) {
+	for _, sub := range subscriptionsOf(s.subs, body.Mall()) {
+		if sub.takes(e) {
 			start := len(dst)
 			dst = sub.appendMessage(dst, s.version, e, body, s.user)
 			dst = wrap(s.carrier, dst, start)
@@ -290,7 +290,7 @@ func (s *Session) subscribe(sub *subscription, from track) {
 	own, other := sub.streams(s.admin)
 	sub.own, sub.other = from.seq(own), from.seq(other)
 	sub.begin(s.version)
-	s.subs = append(s.subs, sub)
+	s.subs = addSubscription(s.subs, sub)
 	for _, stream := range []hub.Stream{own, other} {
 		s.progress.take(stream, from.seq(stream), time.Now())
 	}

@@ -1,6 +1,8 @@
 package stomp
 
 import (
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -8,8 +10,14 @@ import (
 	"bongsu/internal/hub"
 )
 
-// MaxSubscriptions is how many subscriptions a session may have at once.
-const MaxSubscriptions = 64
+const (
+	// SpareSubscriptions is how many subscriptions a session may have at once besides
+	// one for each mall of its token.
+	SpareSubscriptions = 64
+	// MaxSubscriptions is how many it may have with the most malls, of which a token
+	// names 1,000.
+	MaxSubscriptions = SpareSubscriptions + 1000
+)
 
 // maxName is how long an id of a subscription may be.
 const maxName = 256
@@ -57,11 +65,26 @@ func (s *subscription) streams(admin string) (own, other hub.Stream) {
 	return hub.AdminStream(admin), hub.MallStream(s.mall)
 }
 
-// takes reports whether the subscription gets the entry, and notes that it has.
-func (s *subscription) takes(e *hub.Entry, mall []byte) bool {
-	if s.mall != string(mall) {
-		return false
+// addSubscription adds one to a session's, which are in the order of their malls,
+// and those of one mall in the order in which they came.
+func addSubscription(subs []*subscription, sub *subscription) []*subscription {
+	after := sort.Search(len(subs), func(i int) bool { return subs[i].mall > sub.mall })
+	return slices.Insert(subs, after, sub)
+}
+
+// subscriptionsOf returns those of a session's that are for the mall.
+func subscriptionsOf(subs []*subscription, mall []byte) []*subscription {
+	from := sort.Search(len(subs), func(i int) bool { return subs[i].mall >= string(mall) })
+	to := from
+	for to < len(subs) && subs[to].mall == string(mall) {
+		to++
 	}
+	return subs[from:to]
+}
+
+// takes reports whether the subscription gets the entry, which is one for its mall,
+// and notes that it has.
+func (s *subscription) takes(e *hub.Entry) bool {
 	last := &s.other
 	if e.Stream.Kind() == hub.KindAdmin {
 		last = &s.own
