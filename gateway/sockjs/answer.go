@@ -161,18 +161,18 @@ func (s *server) serveSend(w http.ResponseWriter, r *http.Request, id string) {
 		gateway.Refuse(w, http.StatusNotFound, "there is no such session at this node")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxMessage))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxSend))
 	if err != nil {
-		gateway.Refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("at most %d bytes may be sent at once", MaxMessage))
+		gateway.Refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("at most %d bytes may be sent at once", MaxSend))
 		return
 	}
 	if len(body) == 0 {
-		gateway.Refuse(w, http.StatusBadRequest, "Payload expected.")
+		gateway.Refuse(w, http.StatusInternalServerError, "Payload expected.") // the status is SockJS's
 		return
 	}
 	messages, err := decode(body, false)
 	if err != nil {
-		gateway.Refuse(w, http.StatusBadRequest, "Broken JSON encoding.")
+		gateway.Refuse(w, http.StatusInternalServerError, "Broken JSON encoding.")
 		return
 	}
 	if session.say(r.Context(), messages) {

@@ -12,9 +12,14 @@ import (
 	"bongsu/gateway/stomp"
 )
 
-// MaxMessage is the most bytes that a client may send in one request or one
-// WebSocket message.
-const MaxMessage = 64 << 10
+const (
+	// MaxMessage is the most bytes that a client may send in one WebSocket message.
+	MaxMessage = 64 << 10
+	// MaxSend is the most bytes that a client may send in one request: sockjs-client
+	// gathers what a page says while it sends, which is a subscription to each of its
+	// malls.
+	MaxSend = 128 << 10
+)
 
 // Options configure the transport; every zero value stands for the default named
 // beside it.

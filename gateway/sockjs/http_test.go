@@ -2,6 +2,7 @@ package sockjs_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -60,13 +61,73 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 	if got := s.poll(path); got != "o" {
 		t.Fatalf("first %q", got)
 	}
-	for body, status := range map[string]int{
-		"": http.StatusBadRequest, `["x`: http.StatusBadRequest, `{}`: http.StatusBadRequest, `[1]`: http.StatusBadRequest,
-		`[]`: http.StatusNoContent, `["` + strings.Repeat("x", sockjs.MaxMessage) + `"]`: http.StatusRequestEntityTooLarge,
+	const broken = "Broken JSON encoding."
+	for _, one := range []struct {
+		body   string
+		status int
+		why    string
+	}{
+		{"", http.StatusInternalServerError, "Payload expected."},
+		{`["x`, http.StatusInternalServerError, broken},
+		{`{}`, http.StatusInternalServerError, broken},
+		{`[1]`, http.StatusInternalServerError, broken},
+		{`["` + strings.Repeat("x", sockjs.MaxSend) + `"]`, http.StatusRequestEntityTooLarge, "at most"},
+		{`[]`, http.StatusNoContent, ""},
 	} {
-		if answer := s.request(http.MethodPost, path+"/xhr_send", body); answer.StatusCode != status {
-			t.Errorf("%.20s: %d, want %d", body, answer.StatusCode, status)
+		answer := s.request(http.MethodPost, path+"/xhr_send", one.body)
+		why, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != one.status || !strings.Contains(string(why), one.why) {
+			t.Errorf("%.20s: %d %s, want %d %s: %v", one.body, answer.StatusCode, why, one.status, one.why, err)
 		}
+	}
+}
+
+// As the protocol's own tests want it.
+func TestHeadersOfTheProtocol(t *testing.T) {
+	s := serve(t, gateway.Options{}, sockjs.Options{})
+	const path = "/000/abcd1234"
+	for _, one := range []struct{ method, path, body, kind string }{
+		{http.MethodPost, "/xhr", "", "application/javascript; charset=UTF-8"},
+		{http.MethodPost, "/xhr_send", "[]", "text/plain; charset=UTF-8"},
+		{http.MethodPost, "/xhr_streaming", "", "application/javascript; charset=UTF-8"},
+	} {
+		h := s.request(one.method, path+one.path, one.body).Header
+		if h.Get("Content-Type") != one.kind || h.Get("Cache-Control") != "no-store, no-cache, no-transform, must-revalidate, max-age=0" ||
+			h.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %v", one.path, h)
+		}
+		answer := s.request(http.MethodOptions, path+one.path, "", "Access-Control-Request-Headers", "a, b")
+		if h = answer.Header; answer.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Methods") != "OPTIONS, POST" ||
+			h.Get("Access-Control-Allow-Headers") != "a, b" || h.Get("Access-Control-Max-Age") == "" {
+			t.Errorf("preflight of %s: %d %v", one.path, answer.StatusCode, h)
+		}
+	}
+	for _, kind := range []string{"", "text/plain", "T", "application/json", "application/xml", "text/xml; charset=utf-8"} {
+		if answer := s.request(http.MethodPost, path+"/xhr_send", "[]", "Content-Type", kind); answer.StatusCode != http.StatusNoContent {
+			t.Errorf("content of type %q: %d", kind, answer.StatusCode)
+		}
+	}
+}
+
+// What sockjs-client gathers while a request is under way goes into the next.
+func TestAPageMaySubscribeToEveryMallInOneRequest(t *testing.T) {
+	const malls = 1000
+	s := serve(t, gateway.Options{}, sockjs.Options{})
+	token, said := "7", []string{}
+	for i := range malls {
+		token += fmt.Sprintf(" mall:%d", 1000+i)
+		said = append(said, fmt.Sprintf("SUBSCRIBE\nid:sub-%d\ndestination:/topic/notification/complex/%d/user/7\n\n\x00", i, 1000+i))
+	}
+	const path = "/000/abcd1234"
+	if got := s.poll(path); got != "o" {
+		t.Fatalf("first %q", got)
+	}
+	s.send(path, strings.Replace(connect, "7 mall:500", token, 1))
+	s.poll(path)
+	s.send(path, said...)
+	s.core.Publish("mall:1999", 1)
+	if got := s.poll(path); !strings.Contains(got, `subscription:sub-999\n`) {
+		t.Errorf("got %.100s", got)
 	}
 }
 
