@@ -19,7 +19,10 @@ type answer struct {
 	contentType string
 	prelude     string
 	limit       int // bytes after which the answer ends
-	frame       func(dst, frame []byte) []byte
+	// lasts is after how long it ends where nothing else would find that the client
+	// is gone. A poll ends with the next frame.
+	lasts time.Duration
+	frame func(dst, frame []byte) []byte
 }
 
 // servePoll answers with the next frame.
@@ -33,6 +36,7 @@ func (s *server) serveStream(w http.ResponseWriter, r *http.Request, id string) 
 		contentType: "application/javascript; charset=UTF-8",
 		prelude:     string(bytes.Repeat([]byte("h"), 2048)) + "\n", // some browsers hide the first bytes
 		limit:       s.options.AnswerBytes,
+		lasts:       s.options.AnswerTime,
 		frame:       appendLine,
 	})
 }
@@ -43,6 +47,7 @@ func (s *server) serveEvents(w http.ResponseWriter, r *http.Request, id string) 
 		contentType: "text/event-stream; charset=UTF-8",
 		prelude:     "\r\n",
 		limit:       s.options.AnswerBytes,
+		lasts:       s.options.AnswerTime,
 		frame:       appendEvent,
 	})
 }
@@ -87,10 +92,16 @@ func (s *server) serveAnswer(w http.ResponseWriter, r *http.Request, id string, 
 	session.leave()
 }
 
-// pump writes frames and reports whether the client is still there at the end.
+// pump writes frames and reports whether the client may ask for more after the end.
 func (s *session) pump(r *http.Request, out *answerWriter) bool {
 	if err := out.begin(); err != nil {
 		return false
+	}
+	var over <-chan time.Time
+	if out.lasts > 0 {
+		timer := time.NewTimer(out.lasts)
+		defer timer.Stop()
+		over = timer.C
 	}
 	for out.sent < out.limit {
 		frame, last := s.pipe.take()
@@ -100,6 +111,10 @@ func (s *session) pump(r *http.Request, out *answerWriter) bool {
 			case <-s.pipe.ready:
 			case <-r.Context().Done():
 				return false
+			case <-over:
+				if !s.beats.Load() { // else it is closed when it beats no more
+					return true
+				}
 			}
 			continue
 		case out.write(frame) != nil:

@@ -18,9 +18,13 @@
 // clients and for leaving apply. A session costs no goroutine besides its answer's.
 //
 // A client that has sent a heart-beat and then neither sends nor asks for anything
-// for two and a half heart-beats of the gateway is closed as silent; one that never
-// sends any is there as long as its answers take frames. A session that ends without
-// DISCONNECT is taken to have missed what was last written to it.
+// for two and a half heart-beats of the gateway is closed as silent. One that
+// has sent none has to ask for a new answer once a minute, and is gone when it has
+// had none open for 5 s: a dead client's connection takes frames for long. A session
+// that ends without DISCONNECT is taken to have missed what was last written to it.
+//
+// What waits in sessions is bounded, for each and for the node. A session that would
+// go beyond the node's bound is closed as slow.
 //
 // A session lives on one node. A balancer in front of several must send all requests
 // below /<server>/<session> to the same node, by that part of the path. At another

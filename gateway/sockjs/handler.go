@@ -38,11 +38,18 @@ type Options struct {
 	ClientURL string
 	// Alone is how long a session lasts without an open request (5 s).
 	Alone time.Duration
+	// AnswerTime is how long one streaming answer lasts for a client that has sent no
+	// heart-beat before the client has to ask again (60 s): one that is gone does not.
+	AnswerTime time.Duration
 	// AnswerBytes is how much one streaming answer carries before the client has to
 	// ask again (128 KiB): browsers keep all of it.
 	AnswerBytes int
 	// WriteTimeout is how long a blocked answer may stay blocked (5 s).
 	WriteTimeout time.Duration
+	// PipeBytes is how much may wait in all sessions over HTTP, all together (64 MiB).
+	// A session that would go beyond is closed with gateway.CloseSlow, and what
+	// waits in it is let go.
+	PipeBytes int64
 	// Sessions is the most sessions over HTTP of this node (100,000).
 	Sessions int
 	// Rate is how many messages a second a client may send over WebSocket (50),
@@ -58,6 +65,7 @@ type server struct {
 	options  Options
 	upgrader *socket.Upgrader
 	registry registry
+	budget   budget
 }
 
 // Handler returns the handler of all SockJS requests, whose sessions speak STOMP.
@@ -68,8 +76,10 @@ func Handler(g *gateway.Gateway, s *stomp.Server, o Options) http.Handler {
 	}
 	o.Prefix = cmp.Or(o.Prefix, "/ws")
 	o.Alone = cmp.Or(o.Alone, 5*time.Second)
+	o.AnswerTime = cmp.Or(o.AnswerTime, time.Minute)
 	o.AnswerBytes = cmp.Or(o.AnswerBytes, 128<<10)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 5*time.Second)
+	o.PipeBytes = cmp.Or(o.PipeBytes, 64<<20)
 	o.Sessions = cmp.Or(o.Sessions, 100_000)
 	o.Rate = cmp.Or(o.Rate, 50)
 	o.Burst = cmp.Or(o.Burst, 100)
@@ -82,6 +92,7 @@ func Handler(g *gateway.Gateway, s *stomp.Server, o Options) http.Handler {
 			Rate: o.Rate, Burst: o.Burst + stomp.MaxSubscriptions, // STOMP counts what they hold
 		}),
 		registry: registry{sessions: map[string]*session{}},
+		budget:   budget{most: o.PipeBytes},
 	}
 }
 

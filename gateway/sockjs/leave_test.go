@@ -18,27 +18,30 @@ func counted(t *testing.T) (s *site, ends func() map[string]float64) {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
 	s = serve(t, gateway.Options{Heartbeat: time.Second, Metrics: metrics}, sockjs.Options{Alone: time.Second})
-	return s, func() map[string]float64 {
-		t.Helper()
-		families, err := metrics.Gather()
-		if err != nil {
-			t.Fatal(err)
+	return s, func() map[string]float64 { return ended(t, metrics) }
+}
+
+// ended returns how many sessions have ended, by their codes.
+func ended(t *testing.T, metrics *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]float64{}
+	for _, family := range families {
+		if family.GetName() != "bongsu_gateway_closes_total" {
+			continue
 		}
-		counts := map[string]float64{}
-		for _, family := range families {
-			if family.GetName() != "bongsu_gateway_closes_total" {
-				continue
-			}
-			for _, m := range family.GetMetric() {
-				for _, label := range m.GetLabel() {
-					if label.GetName() == "code" {
-						counts[label.GetValue()] += m.GetCounter().GetValue()
-					}
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "code" {
+					counts[label.GetValue()] += m.GetCounter().GetValue()
 				}
 			}
 		}
-		return counts
 	}
+	return counts
 }
 
 // over waits until there is no session, and wants one end, with the code.

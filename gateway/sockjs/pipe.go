@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"bongsu/gateway"
 )
 
 // pipeBytes is how much waits in a pipe before writing to it blocks. One write
@@ -18,28 +20,43 @@ const frameBytes = 32 << 10
 // pipe is the connection that the gateway writes a session to, in lines. What is
 // written waits until an answer takes it. Writing blocks while too much waits, and
 // Close keeps what waits. Nothing can be read from it.
+//
+// Where the budget of all pipes has no room, the pipe overflows: all that waits in
+// it gives way to a close frame, which is the last that the client gets.
 type pipe struct {
-	ready chan struct{} // has a token when there is something to take, or no more will be
+	ready  chan struct{} // has a token when there is something to take, or no more will be
+	budget *budget
 
 	mu       sync.Mutex
 	waiting  []byte // whole lines
+	carried  int    // bytes that an answer has taken and is writing
 	room     sync.Cond
 	deadline time.Time
 	timer    *time.Timer // wakes a writer at the deadline
 	taken    bool        // an answer takes from it
 	ended    bool        // nothing more will be written: a close frame has been, or it is closed
+	overflew bool
 	closed   bool
 	over     bool   // onEnd has been called
 	onEnd    func() // called once, by a goroutine of its own, when the client has or will have no more
 }
 
-func newPipe(onEnd func()) *pipe {
-	p := &pipe{ready: make(chan struct{}, 1), waiting: []byte("o\n"), onEnd: onEnd}
+func newPipe(b *budget, onEnd func()) *pipe {
+	p := &pipe{ready: make(chan struct{}, 1), budget: b, onEnd: onEnd}
 	p.room.L = &p.mu
+	p.replace([]byte("o\n"))
 	return p
 }
 
-// Write implements net.Conn. It takes all of b, whole lines, or nothing.
+// replace lets these lines wait instead of what does. Few bytes have room always.
+// p.mu is held.
+func (p *pipe) replace(lines []byte) {
+	p.budget.used.Add(int64(len(lines) - len(p.waiting)))
+	p.waiting = lines
+}
+
+// Write implements net.Conn. It takes all of b, whole lines, or nothing. Of a pipe
+// that overflows the deadline is over: the gateway closes its session as slow.
 func (p *pipe) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,14 +66,27 @@ func (p *pipe) Write(b []byte) (int, error) {
 		}
 		p.room.Wait()
 	}
-	if p.closed {
+	switch {
+	case p.closed:
 		return 0, net.ErrClosed
+	case p.overflew:
+		return len(b), nil // the client starts over
+	case !p.budget.take(len(b)):
+		p.overflow()
+		return 0, os.ErrDeadlineExceeded
 	}
 	p.waiting = append(p.waiting, b...)
 	p.signal()
 	last := p.waiting[bytes.LastIndexByte(p.waiting[:len(p.waiting)-1], '\n')+1:]
 	p.ended = p.ended || last[0] == 'c'
 	return len(b), nil
+}
+
+// overflow gives up what waits: the next session is sent it again. p.mu is held.
+func (p *pipe) overflow() {
+	p.overflew, p.ended = true, true
+	p.replace(lines{}.AppendClose(nil, gateway.CloseSlow))
+	p.signal()
 }
 
 // end lets the session know that this was all. p.mu is held.
@@ -85,6 +115,15 @@ func (p *pipe) Close() error {
 	p.room.Broadcast()
 	p.signal()
 	return nil
+}
+
+// discard closes the pipe, and lets go of what waits.
+func (p *pipe) discard() {
+	_ = p.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.replace(nil)
+	p.carry(0)
 }
 
 // SetWriteDeadline implements net.Conn.
@@ -159,13 +198,23 @@ func (p *pipe) detach() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken = false
+	p.carry(0)
+}
+
+// carry notes how much the answer is writing now; what it wrote before is gone.
+// p.mu is held.
+func (p *pipe) carry(n int) {
+	p.budget.give(p.carried)
+	p.carried = n
 }
 
 // take removes what waits, or its beginning, and returns it as one frame; nil when
-// nothing waits. last says that no frame comes after it.
+// nothing waits. last says that no frame comes after it. What was taken before has
+// been written.
 func (p *pipe) take() (frame []byte, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.carry(0)
 	switch {
 	case len(p.waiting) == 0 && p.ended:
 		return []byte(`c[3000,"Go away!"]`), true
@@ -174,6 +223,7 @@ func (p *pipe) take() (frame []byte, last bool) {
 	}
 	frame, size := nextFrame(p.waiting)
 	p.waiting = p.waiting[size:]
+	p.carry(size)
 	if len(p.waiting) == 0 {
 		p.waiting = nil
 	} else {

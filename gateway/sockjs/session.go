@@ -69,7 +69,7 @@ func (s *server) obtain(id string) (*session, error) {
 		turn: make(chan struct{}, 1), sends: make(chan struct{}, maxSends),
 	}
 	bound := make(chan struct{})
-	made.pipe = newPipe(func() {
+	made.pipe = newPipe(&s.budget, func() {
 		<-bound
 		made.gateway.Gone()
 	})
@@ -103,6 +103,7 @@ func (s *session) visited() bool {
 func (s *session) leave() {
 	s.gateway.Close(gateway.CloseSilent)
 	s.gateway.Gone()
+	s.pipe.discard()
 	s.server.registry.remove(s)
 }
 
