@@ -285,6 +285,7 @@ func TestWithoutATokenNothingIsTakenFromThePerson(t *testing.T) {
 		s.socket("id=7")
 		s.events("id=7", nil)
 	}
+	s.settled(32)
 	for path, status := range map[string]int{
 		"/notifications?id=7": 429, "/ws?id=7": 429, "/notifications?id=7&access_token=bad": 429, "/notifications?id=7&access_token=8": 429,
 	} {
