@@ -77,11 +77,16 @@ func (t track) cursor() hub.Cursor {
 	return cursor
 }
 
-// at returns the place in a stream, nil if the track does not name it.
-func (t track) at(stream hub.Stream) *uint64 {
-	i, found := slices.BinarySearchFunc(t, stream, func(one seen, stream hub.Stream) int {
+// find returns where in the track a stream is, or would be.
+func (t track) find(stream hub.Stream) (i int, found bool) {
+	return slices.BinarySearchFunc(t, stream, func(one seen, stream hub.Stream) int {
 		return strings.Compare(string(one.stream), string(stream))
 	})
+}
+
+// at returns the place in a stream, nil if the track does not name it.
+func (t track) at(stream hub.Stream) *uint64 {
+	i, found := t.find(stream)
 	if !found {
 		return nil
 	}

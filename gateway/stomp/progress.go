@@ -57,8 +57,8 @@ type progress struct {
 	// subscription has taken is still to come.
 	base      track
 	baseUntil time.Time
-	resumed   []string     // destinations that have had their first
-	taken     []hub.Stream // of base, those that a subscription has taken from
+	resumed   []string // destinations that have had their first
+	held      track    // of base, what no subscription has taken
 }
 
 // progressFrom returns the progress of a session that begins at the cursor.
@@ -67,7 +67,7 @@ func progressFrom(at hub.Cursor, answers bool, now time.Time) progress {
 	return progress{
 		place: slices.Clone(base), answers: answers, got: slices.Clone(base),
 		late: base, early: base, lateAt: now.UnixMilli(),
-		base: base, baseUntil: now.Add(resumeWithin),
+		base: base, baseUntil: now.Add(resumeWithin), held: slices.Clone(base),
 	}
 }
 
@@ -75,12 +75,12 @@ func progressFrom(at hub.Cursor, answers bool, now time.Time) progress {
 // subscriptions may be made, a stream that none has taken stands where the session
 // began. The caller does not change it.
 func (p *progress) stands(now time.Time) track {
-	if now.After(p.baseUntil) || len(p.taken) == len(p.base) {
+	if len(p.held) == 0 || now.After(p.baseUntil) {
 		return p.place
 	}
 	place := slices.Clone(p.place)
-	for _, one := range p.base {
-		if at := place.at(one.stream); at != nil && !slices.Contains(p.taken, one.stream) {
+	for _, one := range p.held {
+		if at := place.at(one.stream); at != nil {
 			*at = one.seq
 		}
 	}
@@ -191,7 +191,7 @@ func (p *progress) rewind(stream hub.Stream, seq uint64, now time.Time) {
 
 // reset notes that the stream has begun another life, which stands at seq.
 func (p *progress) reset(stream hub.Stream, seq uint64) {
-	for _, t := range []*track{&p.base, &p.got, &p.asked, &p.late, &p.early} {
+	for _, t := range []*track{&p.base, &p.held, &p.got, &p.asked, &p.late, &p.early} {
 		if t.at(stream) != nil {
 			*t = slices.Clone(*t)
 			*t.at(stream) = seq
@@ -204,7 +204,7 @@ func (p *progress) reset(stream hub.Stream, seq uint64) {
 func (p *progress) first(destination string, now time.Time) track {
 	switch {
 	case now.After(p.baseUntil):
-		p.base, p.resumed, p.taken = nil, nil, nil
+		p.base, p.resumed, p.held = nil, nil, nil
 		return nil
 	case slices.Contains(p.resumed, destination) || len(p.resumed) >= MaxSubscriptions:
 		return nil
@@ -215,8 +215,8 @@ func (p *progress) first(destination string, now time.Time) track {
 
 // take notes that a subscription takes the stream, from seq on.
 func (p *progress) take(stream hub.Stream, seq uint64, now time.Time) {
-	if p.base.at(stream) != nil && !slices.Contains(p.taken, stream) {
-		p.taken = append(p.taken, stream)
+	if i, found := p.held.find(stream); found {
+		p.held = slices.Delete(p.held, i, i+1)
 		p.moves++
 	}
 	p.rewind(stream, seq, now)
