@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
@@ -13,6 +14,9 @@ import (
 
 // maxForgotten is how many bytes are read from a client after its farewell.
 const maxForgotten = 16 << 20
+
+// Patience is how long a client that is alive takes at most to answer a ping.
+const Patience = 3 * time.Second
 
 // Conn is an upgraded connection. Accept makes it a session's, then Read reads it.
 type Conn struct {
@@ -37,8 +41,8 @@ func (c *Conn) Accept(g *gateway.Gateway, p gateway.Protocol, onClose func()) *g
 	return c.session
 }
 
-// Observe has answered called with what each pong carries, and left when the client
-// says goodbye with a close frame. It is called before Read.
+// Observe has answered called with what each pong carries, and left when the client's
+// page goes away. It is called before Read.
 func (c *Conn) Observe(answered func(text string), left func()) {
 	c.answered, c.left = answered, left
 }
@@ -129,7 +133,8 @@ func (c *Conn) failed(err error) bool {
 	var goodbye *websocket.CloseError
 	switch {
 	case errors.As(err, &goodbye): // Gone answers it
-		if c.left != nil && goodbye.Code != websocket.CloseAbnormalClosure { // which is none
+		// A script that closes a connection may do so because it misses something.
+		if c.left != nil && goodbye.Code == websocket.CloseGoingAway {
 			c.left()
 		}
 	case errors.Is(err, errTooFast):

@@ -3,6 +3,7 @@ package sockjs
 import (
 	"encoding/json"
 	"strconv"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -144,6 +145,8 @@ func (framed) AppendHeartbeat(dst []byte) []byte {
 func (framed) AppendPing(dst, text []byte) []byte {
 	return socket.AppendFrame(dst, socket.PingFrame, text)
 }
+
+func (framed) Patience() time.Duration { return socket.Patience }
 
 func (framed) AppendClose(dst []byte, why gateway.Close) []byte {
 	return socket.AppendClose(socket.AppendFrame(dst, socket.TextFrame, closeText(why.Code(), why.Reason())), why)

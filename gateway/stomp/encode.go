@@ -3,6 +3,7 @@ package stomp
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"bongsu/gateway"
 	"bongsu/gateway/socket"
@@ -109,6 +110,8 @@ type Carrier interface {
 type Pinger interface {
 	// AppendPing appends a ping that carries the text.
 	AppendPing(dst, text []byte) []byte
+	// Patience is how long a client that is alive takes at most to answer.
+	Patience() time.Duration
 }
 
 // wrap turns the payload that stands in dst from start on into a message.
@@ -136,6 +139,8 @@ func (webSocket) AppendHeartbeat(dst []byte) []byte {
 func (webSocket) AppendPing(dst, text []byte) []byte {
 	return socket.AppendFrame(dst, socket.PingFrame, text)
 }
+
+func (webSocket) Patience() time.Duration { return socket.Patience }
 
 func (webSocket) AppendClose(dst []byte, why gateway.Close) []byte {
 	return socket.AppendClose(dst, why)

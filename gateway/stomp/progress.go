@@ -20,9 +20,6 @@ const (
 	// askAgain is how long an answer is waited for. A client may answer only the
 	// last of several pings (RFC 6455, section 5.5.3).
 	askAgain = 10 * time.Second
-	// late is when an answer that has not come makes it likely that the connection
-	// is dead, though nobody has noticed yet.
-	late = 3 * time.Second
 )
 
 // progress is how far a session has come in its streams: what has been written,
@@ -39,14 +36,15 @@ type progress struct {
 	moves uint64 // grows with what others are told
 
 	// What the client answers for.
-	answers bool // it can be asked
-	got     track
-	asked   track // what the answer to the question under way will mean
-	asking  bool
-	number  uint64 // of the last question
-	askedAt int64
-	owes    int64 // when the first of what it has not answered for was written, or 0
-	unasked int64 // when the first was that was written behind the question, or 0
+	patience time.Duration // how long an answer may take; 0 if it cannot be asked
+	got      track
+	asked    track // what the answer to the question under way will mean
+	asking   bool
+	number   uint64 // of the last question
+	answers  uint64 // how many there have been
+	askedAt  int64
+	owes     int64 // when the first of what it has not answered for was written, or 0
+	unasked  int64 // when the first was that was written behind the question, or 0
 
 	// Where it was at lateAt, and at a moment that is doubtful before that or more.
 	// They are never changed, but replaced.
@@ -61,11 +59,12 @@ type progress struct {
 	held      track    // of base, what no subscription has taken
 }
 
-// progressFrom returns the progress of a session that begins at the cursor.
-func progressFrom(at hub.Cursor, answers bool, now time.Time) progress {
+// progressFrom returns the progress of a session that begins at the cursor. patience
+// is how long its client may take to answer, 0 if it cannot be asked.
+func progressFrom(at hub.Cursor, patience time.Duration, now time.Time) progress {
 	base := trackOf(at)
 	return progress{
-		place: slices.Clone(base), answers: answers, got: slices.Clone(base),
+		place: slices.Clone(base), patience: patience, got: slices.Clone(base),
 		late: base, early: base, lateAt: now.UnixMilli(),
 		base: base, baseUntil: now.Add(resumeWithin), held: slices.Clone(base),
 	}
@@ -87,9 +86,12 @@ func (p *progress) stands(now time.Time) track {
 	return place
 }
 
+// asks reports whether the client can be asked.
+func (p *progress) asks() bool { return p.patience > 0 }
+
 // surely returns how far the client has got at least. The caller does not change it.
 func (p *progress) surely(now time.Time) track {
-	if p.answers && p.owes == 0 {
+	if p.asks() && p.owes == 0 {
 		return p.stands(now)
 	}
 	aged := p.early
@@ -99,7 +101,7 @@ func (p *progress) surely(now time.Time) track {
 	case p.lateAt <= before:
 		aged = p.late
 	}
-	if !p.answers {
+	if !p.asks() {
 		return aged
 	}
 	return higher(p.got, aged)
@@ -117,7 +119,7 @@ func higher(a, b track) track {
 // isLate reports whether the client owes an answer for so long that its connection
 // is likely to be dead.
 func (p *progress) isLate(now time.Time) bool {
-	return p.answers && p.owes != 0 && now.UnixMilli()-p.owes >= late.Milliseconds()
+	return p.asks() && p.owes != 0 && now.UnixMilli()-p.owes >= p.patience.Milliseconds()
 }
 
 // write notes that the stream is written up to seq.
@@ -153,7 +155,7 @@ func (p *progress) ask(now time.Time) (number uint64, due bool) {
 	if p.asking {
 		wait = askAgain
 	}
-	if !p.answers || p.owes == 0 || ms-p.askedAt < wait.Milliseconds() {
+	if !p.asks() || p.owes == 0 || ms-p.askedAt < wait.Milliseconds() {
 		return 0, false
 	}
 	p.asked = append(p.asked[:0], p.stands(now)...)
@@ -170,6 +172,7 @@ func (p *progress) answered(name string) {
 	p.got, p.asked = p.asked, p.got
 	p.asking = false
 	p.owes, p.unasked = p.unasked, 0
+	p.answers++
 	p.moves++
 }
 

@@ -7,15 +7,19 @@ import (
 	"time"
 
 	"bongsu/gateway"
+	"bongsu/gateway/socket"
 	"bongsu/internal/hub"
 )
+
+// late is the patience of the tests.
+const late = socket.Patience
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // answering returns the progress of a session that began at noon, at the cursor,
 // and whose subscriptions take everything.
 func answering(at hub.Cursor) *progress {
-	p := progressFrom(at, true, noon)
+	p := progressFrom(at, late, noon)
 	for stream, seq := range at {
 		p.take(stream, seq, noon)
 	}

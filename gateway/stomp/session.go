@@ -74,7 +74,7 @@ func (s *Session) OnClose() {
 func (s *Session) endPlace(why gateway.Close) {
 	s.mu.Lock()
 	now := time.Now()
-	broken := why == gateway.CloseNormal && !s.left && s.progress.answers
+	broken := why == gateway.CloseNormal && !s.left && s.progress.asks()
 	place := s.progress.stands(now)
 	if broken || why == gateway.CloseSlow || why == gateway.CloseSilent || s.progress.isLate(now) {
 		place = s.progress.surely(now)
@@ -220,7 +220,7 @@ func (s *Session) AppendCursor(dst []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.progress.answers {
+	if s.progress.asks() {
 		return s.progress.surely(now).append(dst)
 	}
 	return s.progress.stands(now).append(dst)
@@ -255,8 +255,11 @@ func (s *Session) begin(v version, beats bool, admin string, at hub.Cursor) {
 	defer s.mu.Unlock()
 	s.version, s.connected, s.beats = v, true, beats
 	s.admin, s.user = admin, string(legacy.AppendUser(nil, admin))
-	_, answers := s.carrier.(Pinger)
-	s.progress = progressFrom(at, answers, time.Now())
+	var patience time.Duration
+	if pinger, ok := s.carrier.(Pinger); ok {
+		patience = pinger.Patience()
+	}
+	s.progress = progressFrom(at, patience, time.Now())
 }
 
 // open lets Places know the session, and that it has ended if it has.
