@@ -115,6 +115,9 @@ func (s *Session) Closing() Close {
 // Heard notes that the client is alive.
 func (s *Session) Heard() { s.heard.Store(time.Now().UnixMilli()) }
 
+// HeardAt returns when the client was heard of last, in Unix milliseconds.
+func (s *Session) HeardAt() int64 { return s.heard.Load() }
+
 // Send queues bytes of the transport, copied, to be written in order and before
 // entries that come later. It never blocks. A client with too much waiting is
 // closed as slow.

@@ -46,7 +46,7 @@ func TestASubscriptionTakesLittleMemory(t *testing.T) {
 		mall := fmt.Sprint(10000 + i)
 		s.subscribe(&subscription{
 			id: fmt.Sprintf("sub-%d", i), mall: mall, destination: "/topic/notification/complex/" + mall + "/user/7",
-		}, nil)
+		}, false)
 	}
 	each := (heap() - before) / MaxSubscriptions
 	t.Logf("%d bytes a subscription", each)

@@ -21,9 +21,10 @@ type Places interface {
 	End(admin string, session Place, cursor hub.Cursor)
 	// Resume returns from where a new session of the person has to go on: for each
 	// stream the lowest place of the sessions that have ended shortly before, and of
-	// those that are open, for they may be dead without anybody having noticed. It
-	// reports false when there are none. It may block until ctx ends.
-	Resume(ctx context.Context, admin string) (hub.Cursor, bool)
+	// those that are open, for they may be dead without anybody having noticed. It is
+	// empty if there are none. One of these places is used up; giveBack, never nil, is
+	// called if the session does not come about. It may block until ctx ends.
+	Resume(ctx context.Context, admin string) (at hub.Cursor, giveBack func())
 }
 
 // Place tells where an open session stands. Its methods may be called by any
@@ -37,17 +38,30 @@ type Place interface {
 	Moves() uint64
 	// Ask asks the client whether it has got what it was written, if there is a need.
 	Ask()
-	// Owes returns since when, in Unix milliseconds, the client owes an answer, 0 if
-	// it owes none, and whether it is so late that its connection is likely to be dead.
-	Owes() (since int64, late bool)
+	// Life returns what is known of its client.
+	Life() Life
+}
+
+// Life is what a session knows of whether its client is alive. Moments are Unix
+// milliseconds.
+type Life struct {
+	// Answers is how often the client has answered what it was asked.
+	Answers uint64
+	// Owes is since when it owes an answer, 0 if it owes none.
+	Owes int64
+	// Late says that the answer is so late that the connection is likely to be dead.
+	Late bool
+	// Heard is when anything was heard of the client.
+	Heard int64
 }
 
 // nowhere is a Places that remembers nothing.
 type nowhere struct{}
 
-func (nowhere) Open(string, Place)                                {}
-func (nowhere) End(string, Place, hub.Cursor)                     {}
-func (nowhere) Resume(context.Context, string) (hub.Cursor, bool) { return nil, false }
+func (nowhere) Open(string, Place)            {}
+func (nowhere) End(string, Place, hub.Cursor) {}
+
+func (nowhere) Resume(context.Context, string) (hub.Cursor, func()) { return nil, func() {} }
 
 // seen is how far a session has been given a stream.
 type seen struct {

@@ -56,7 +56,7 @@ type progress struct {
 	base      track
 	baseUntil time.Time
 	resumed   []string // destinations that have had their first
-	held      track    // of base, what no subscription has taken
+	held      track    // where streams stand of which no subscription has taken all
 }
 
 // progressFrom returns the progress of a session that begins at the cursor. patience
@@ -122,8 +122,17 @@ func (p *progress) isLate(now time.Time) bool {
 	return p.asks() && p.owes != 0 && now.UnixMilli()-p.owes >= p.patience.Milliseconds()
 }
 
-// write notes that the stream is written up to seq.
-func (p *progress) write(stream hub.Stream, seq uint64, now time.Time) {
+// write notes that the stream has come up to seq. carried says that the client was
+// sent something for it; what no subscription takes, nobody has to get.
+func (p *progress) write(stream hub.Stream, seq uint64, carried bool, now time.Time) {
+	if carried {
+		p.carry(now)
+	}
+	p.move(stream, seq)
+}
+
+// carry notes that something is sent.
+func (p *progress) carry(now time.Time) {
 	ms := now.UnixMilli()
 	if ms-p.lateAt >= doubtful.Milliseconds() {
 		p.early = p.late
@@ -136,7 +145,18 @@ func (p *progress) write(stream hub.Stream, seq uint64, now time.Time) {
 	} else if p.asking && p.unasked == 0 {
 		p.unasked = ms
 	}
-	p.move(stream, seq)
+}
+
+// hold notes that no subscription has taken what comes after seq in the stream,
+// though one may yet.
+func (p *progress) hold(stream hub.Stream, seq uint64, now time.Time) {
+	if now.After(p.baseUntil) {
+		return
+	}
+	if i, found := p.held.find(stream); !found {
+		p.held = slices.Insert(p.held, i, seen{stream, seq})
+		p.moves++
+	}
 }
 
 // move changes the place in a stream.
@@ -202,23 +222,23 @@ func (p *progress) reset(stream hub.Stream, seq uint64) {
 	}
 }
 
-// first returns where a first subscription to the destination begins, nil if it
-// begins where the session is now.
-func (p *progress) first(destination string, now time.Time) track {
+// first reports whether a subscription to the destination is the first, which
+// begins where the session began. Others begin where the session is now.
+func (p *progress) first(destination string, now time.Time) bool {
 	switch {
 	case now.After(p.baseUntil):
 		p.base, p.resumed, p.held = nil, nil, nil
-		return nil
+		return false
 	case slices.Contains(p.resumed, destination) || len(p.resumed) >= MaxSubscriptions:
-		return nil
+		return false
 	}
 	p.resumed = append(p.resumed, destination)
-	return p.base
+	return true
 }
 
 // take notes that a subscription takes the stream, from seq on.
 func (p *progress) take(stream hub.Stream, seq uint64, now time.Time) {
-	if i, found := p.held.find(stream); found {
+	if i, found := p.held.find(stream); found && seq <= p.held[i].seq {
 		p.held = slices.Delete(p.held, i, i+1)
 		p.moves++
 	}

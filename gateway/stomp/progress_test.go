@@ -38,12 +38,12 @@ func TestWhatTheClientAnswersForItHasGot(t *testing.T) {
 	if _, due := p.ask(noon); due {
 		t.Error("a client that owes nothing is asked")
 	}
-	p.write(hub.All, 8, noon)
+	p.write(hub.All, 8, true, noon)
 	first, due := p.ask(noon)
 	if !due {
 		t.Fatal("the first entry is not asked for")
 	}
-	p.write(hub.All, 9, noon.Add(100*time.Millisecond))
+	p.write(hub.All, 9, true, noon.Add(100*time.Millisecond))
 	p.wantSurely(t, noon, 7)
 	p.answered("another")
 	p.answered(strconv.FormatUint(first+1, 10))
@@ -71,7 +71,7 @@ func TestWhatTheClientAnswersForItHasGot(t *testing.T) {
 // Some clients answer only the last of several pings.
 func TestAQuestionThatIsNotAnsweredIsPutAgain(t *testing.T) {
 	p := answering(hub.Cursor{hub.All: 0})
-	p.write(hub.All, 1, noon)
+	p.write(hub.All, 1, true, noon)
 	first, _ := p.ask(noon)
 	if _, due := p.ask(noon.Add(askAgain - time.Millisecond)); due {
 		t.Error("it is put again too soon")
@@ -88,7 +88,7 @@ func TestAQuestionThatIsNotAnsweredIsPutAgain(t *testing.T) {
 
 func TestAClientIsLateThatOwesAnAnswerForSeconds(t *testing.T) {
 	p := answering(hub.Cursor{hub.All: 0})
-	p.write(hub.All, 1, noon)
+	p.write(hub.All, 1, true, noon)
 	for after, want := range map[time.Duration]bool{0: false, late - time.Millisecond: false, late: true, time.Hour: true} {
 		if got := p.isLate(noon.Add(after)); got != want {
 			t.Errorf("after %v: late %v", after, got)
@@ -107,7 +107,7 @@ func TestWithoutAnswersTimeTells(t *testing.T) {
 	p := answering(hub.Cursor{hub.All: 0})
 	for i := range uint64(300) {
 		now := noon.Add(time.Duration(i) * time.Second)
-		p.write(hub.All, i+1, now)
+		p.write(hub.All, i+1, true, now)
 		p.ask(now)
 		if got := p.surely(now).seq(hub.All); got > i || i > 142 && got < i-142 {
 			t.Fatalf("after %d entries it has surely got %d", i+1, got)
@@ -117,12 +117,12 @@ func TestWithoutAnswersTimeTells(t *testing.T) {
 
 func TestAFurtherSubscriptionHasNotGotWhatTheFirstHas(t *testing.T) {
 	p := answering(hub.Cursor{hub.All: 3})
-	p.write(hub.All, 5, noon)
+	p.write(hub.All, 5, true, noon)
 	number, _ := p.ask(noon)
 	p.rewind(hub.All, 3, noon)
 	p.answered(strconv.FormatUint(number, 10)) // for what the first subscription had
 	p.wantSurely(t, noon, 3)
-	p.write(hub.All, 5, noon)
+	p.write(hub.All, 5, true, noon)
 	number, due := p.ask(noon.Add(askEvery))
 	p.answered(strconv.FormatUint(number, 10))
 	p.wantSurely(t, noon, 5)
@@ -133,9 +133,9 @@ func TestAFurtherSubscriptionHasNotGotWhatTheFirstHas(t *testing.T) {
 
 func TestAnotherLifeOfAStreamBeginsAnew(t *testing.T) {
 	p := answering(hub.Cursor{hub.All: 100})
-	p.write(hub.All, 101, noon)
+	p.write(hub.All, 101, true, noon)
 	number, _ := p.ask(noon)
-	p.write(hub.All, 2, noon)
+	p.write(hub.All, 2, true, noon)
 	p.reset(hub.All, 2)
 	p.wantSurely(t, noon, 2)
 	p.answered(strconv.FormatUint(number, 10))
@@ -163,7 +163,7 @@ func TestNothingCountsAsGotThatHasNotArrived(t *testing.T) {
 			switch stream := streams[random.IntN(len(streams))]; random.IntN(6) {
 			case 0, 1:
 				at[stream]++
-				p.write(stream, at[stream], now)
+				p.write(stream, at[stream], true, now)
 				wire = append(wire, sent{stream: stream, seq: at[stream]})
 			case 2:
 				if number, due := p.ask(now); due {
@@ -216,7 +216,7 @@ func TestHowASessionEndsSaysWhatMayBeLost(t *testing.T) {
 			s := NewServer(nil, Options{Zone: time.UTC, Places: places}).Session(webSocket{})
 			s.begin(v12, true, "7", hub.Cursor{hub.All: 0})
 			s.progress.take(hub.All, 0, time.Now())
-			s.progress.write(hub.All, 1, time.Now().Add(-c.wait))
+			s.progress.write(hub.All, 1, true, time.Now().Add(-c.wait))
 			if c.left {
 				s.Left()
 			}

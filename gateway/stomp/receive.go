@@ -121,7 +121,7 @@ func (s *Session) connect(f *frame.Frame) error {
 	s.cancel = cancel
 	s.mu.Unlock()
 	token := bearer(f.Header.Get("Authorization"))
-	admin, cursor, err := s.cursor(ctx, f, token)
+	cursor, giveBack, err := s.cursor(ctx, f, token)
 	if err == nil {
 		err = s.session.Connect(ctx, token, cursor, func(dst []byte, w gateway.Welcome, at gateway.CursorText) []byte {
 			return s.welcome(dst, v, beats, w, string(at.AppendCursor(nil)))
@@ -138,27 +138,24 @@ func (s *Session) connect(f *frame.Frame) error {
 		s.rate.Grant(len(s.session.Principal().Malls)) // pages subscribe to all at once
 		return nil
 	}
-	if admin != "" { // the place is still to be gone on from
-		s.server.options.Places.End(admin, s, cursor)
-	}
+	giveBack()
 	return s.connectError(err)
 }
 
 // cursor returns where the session begins: what the client says, or else where
-// the last session of the person has ended, and then the person.
-func (s *Session) cursor(ctx context.Context, f *frame.Frame, token string) (admin string, at hub.Cursor, err error) {
+// another session of the person was. giveBack is called if the session does not open.
+func (s *Session) cursor(ctx context.Context, f *frame.Frame, token string) (at hub.Cursor, giveBack func(), err error) {
+	nothing := func() {}
 	if text, given := f.Header.Contains("cursor"); given {
 		at, err = hub.ParseCursor(text)
-		return "", at, err
+		return at, nothing, err
 	}
 	p, err := s.server.gateway.Authenticate(ctx, token)
 	if err != nil {
-		return "", nil, err
+		return nil, nothing, err
 	}
-	if at, found := s.server.options.Places.Resume(ctx, p.Admin); found {
-		return p.Admin, at, nil
-	}
-	return "", nil, nil
+	at, giveBack = s.server.options.Places.Resume(ctx, p.Admin)
+	return at, giveBack, nil
 }
 
 // welcome appends CONNECTED. Its values are not escaped, in any version.
@@ -217,8 +214,8 @@ func (s *Session) onSubscribe(f *frame.Frame) error {
 		return refuse(gateway.CloseProtocol, "SUBSCRIBE needs an id")
 	case len(id) > maxName:
 		return refuse(gateway.CloseProtocol, "the id is too long")
-	case len(s.subs) >= min(MaxSubscriptions, SpareSubscriptions+len(s.session.Principal().Malls)):
-		return refuse(gateway.CloseProtocol, "too many subscriptions")
+	case repeats(s.subs) >= MaxRepeats:
+		return refuse(gateway.CloseProtocol, "too many subscriptions to what is subscribed to already")
 	case slices.ContainsFunc(s.subs, func(sub *subscription) bool { return sub.is(id, destination) }):
 		return refuse(gateway.CloseProtocol, "subscribed already under this id")
 	}
@@ -227,15 +224,15 @@ func (s *Session) onSubscribe(f *frame.Frame) error {
 		return refuse(gateway.CloseForbidden, err.Error())
 	}
 	sub := &subscription{id: id, destination: destination, mall: mall, acks: s.version == v12 && f.Header.Get(frame.Ack) != "" && f.Header.Get(frame.Ack) != "auto"}
-	from := s.firstPlaces(destination)
+	from, first := s.begins(destination)
 	own, other := sub.streams(s.admin)
 	back := hub.Cursor{}
-	if from != nil {
+	if first {
 		back[own], back[other] = from.seq(own), from.seq(other)
 	}
 	receipt := f.Header.Get(frame.Receipt)
 	err = s.session.Rewind(back, func(dst []byte) []byte {
-		s.subscribe(sub, from)
+		s.subscribe(sub, first)
 		if receipt == "" {
 			return dst
 		}

@@ -3,6 +3,9 @@ package stomp_test
 import (
 	"strconv"
 	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
 
 	"bongsu/gateway"
 	"bongsu/gateway/stomp"
@@ -93,6 +96,98 @@ func TestWhatABrokenConnectionMayHaveLostIsSentAgain(t *testing.T) {
 	c.hears("u all 2", "u all 3")
 }
 
+// A script closes its connection when it misses heart-beats, and is given nothing
+// from then on.
+func TestWhatAScriptThatClosesMayHaveMissedIsSentAgain(t *testing.T) {
+	places := &memory{}
+	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
+	c := s.connect(t, "7")
+	c.say("SUBSCRIBE", "id:u", user, "receipt:1")
+	c.hear("RECEIPT")
+	s.core.Publish(hub.All, 1)
+	places.moved(t)
+	_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4001, ""), time.Now().Add(time.Second))
+	places.end(t, 1)
+	c = s.connect(t, "7")
+	c.say("SUBSCRIBE", "id:u", user)
+	c.hears("u all 1")
+}
+
+// A notification in the person's own stream is of a mall to which the page has not
+// subscribed yet when it is left.
+func TestWhatNoSubscriptionHasTakenIsHeldForTheNextPage(t *testing.T) {
+	places := &memory{}
+	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
+	c := s.connect(t, "7 mall:500")
+	c.say("SUBSCRIBE", "id:u", user, "receipt:1")
+	c.hear("RECEIPT")
+	s.publish(t, `{"type":"NOTICE","targets":["admin:7"],"body":"b","data":{"complexSeq":500}}`)
+	s.publish(t, `{"type":"NOTICE","targets":["admin:7"],"body":"b"}`)
+	c.hears("u admin:7 2")
+	c.leave()
+	places.end(t, 1)
+	c = s.connect(t, "7 mall:500")
+	c.say("SUBSCRIBE", "id:u", user)
+	c.hears("u admin:7 2") // once more
+	c.say("SUBSCRIBE", "id:m", mall)
+	c.hears("m admin:7 1")
+}
+
+// Pages do not see the pings by which they are asked, and close what is silent.
+func TestEntriesOfNoSubscriptionDoNotKeepHeartbeatsBack(t *testing.T) {
+	places := &memory{}
+	s := serve(t, gateway.Options{Heartbeat: time.Second}, stomp.Options{Places: places})
+	c := s.connect(t, "7 mall:500 mall:501", "heart-beat:1000,1000")
+	c.say("SUBSCRIBE", "id:m", mall, "receipt:1")
+	c.hear("RECEIPT")
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				s.core.Publish("mall:501", 1)
+				places.ask()
+			}
+		}
+	}()
+	for range 2 {
+		if message, err := c.next(); err != nil || string(message) != "\n" {
+			t.Fatalf("%q, %v", message, err)
+		}
+	}
+}
+
+func TestAQuestionIsAHeartbeatForThePage(t *testing.T) {
+	places := &memory{}
+	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
+	c := s.connect(t, "7", "heart-beat:1000,1000")
+	c.say("SUBSCRIBE", "id:u", user)
+	s.core.Publish(hub.All, 2) // only the first brings its question along
+	c.hears("u all 1", "u all 2")
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				places.ask()
+			}
+		}
+	}()
+	if message, err := c.next(); err != nil || string(message) != "\n" {
+		t.Fatalf("%q, %v", message, err)
+	}
+}
+
 // A page that keeps its own cursor leaves nothing that the person's next page
 // would be given again.
 func TestACursorUsesUpThePersonsLastPlace(t *testing.T) {
@@ -102,7 +197,7 @@ func TestACursorUsesUpThePersonsLastPlace(t *testing.T) {
 	c := s.connect(t, "7", "cursor:all=2,admin:7=0")
 	c.say("SUBSCRIBE", "id:u", user)
 	c.hears("u all 3")
-	if at, found := places.Resume(t.Context(), "7"); found {
+	if at, _ := places.Resume(t.Context(), "7"); len(at) > 0 {
 		t.Errorf("%s is left", at)
 	}
 }

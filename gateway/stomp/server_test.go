@@ -2,15 +2,11 @@ package stomp_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -333,10 +329,10 @@ func TestWhoMayNotConnectIsToldWhy(t *testing.T) {
 func TestAClientIsHeldToItsLimits(t *testing.T) {
 	s := serve(t, gateway.Options{}, stomp.Options{Rate: 1})
 	c := s.connect(t, "7")
-	for i := range stomp.SpareSubscriptions + 1 {
+	for i := range stomp.MaxRepeats + 2 {
 		c.say("SUBSCRIBE", "id:"+strings.Repeat("x", i+1), user)
 	}
-	if message, code := c.expelled(); code != gateway.CloseProtocol.Code() || message != "too many subscriptions" {
+	if message, code := c.expelled(); code != gateway.CloseProtocol.Code() || !strings.HasPrefix(message, "too many subscriptions") {
 		t.Errorf("%q, %d", message, code)
 	}
 	for name, say := range map[string]func(c *client){
@@ -412,70 +408,5 @@ func TestPlainRequestsAreRefused(t *testing.T) {
 	}
 	if n := s.gateway.Connections(); n != 0 {
 		t.Errorf("%d places are taken", n)
-	}
-}
-
-// memory is a Places that remembers the last end.
-type memory struct {
-	mu     sync.Mutex
-	open   map[stomp.Place]string
-	ended  hub.Cursor
-	places []hub.Cursor
-}
-
-func (m *memory) Open(admin string, p stomp.Place) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.open == nil {
-		m.open = map[stomp.Place]string{}
-	}
-	m.open[p] = admin
-}
-
-func (m *memory) End(_ string, p stomp.Place, at hub.Cursor) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.open, p)
-	m.ended = at
-	m.places = append(m.places, at)
-}
-
-func (m *memory) Resume(context.Context, string) (hub.Cursor, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	at := m.ended
-	m.ended = nil
-	return at, at != nil
-}
-
-// stands waits until an open session stands at the cursor.
-func (m *memory) stands(t *testing.T, want string) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		m.mu.Lock()
-		open := slices.Collect(maps.Keys(m.open))
-		m.mu.Unlock()
-		if slices.ContainsFunc(open, func(p stomp.Place) bool { return string(p.AppendCursor(nil)) == want }) {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("no session stands at %s", want)
-		}
-	}
-}
-
-// end waits for the n-th end of a session.
-func (m *memory) end(t *testing.T, n int) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		m.mu.Lock()
-		count := len(m.places)
-		m.mu.Unlock()
-		if count >= n {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d sessions have ended", count)
-		}
 	}
 }

@@ -103,6 +103,9 @@ func (s *Session) Answered(text string) {
 func (s *Session) Ask() {
 	s.mu.Lock()
 	ping := s.appendQuestion(nil, time.Now())
+	if len(ping) > 0 && s.beats { // pages do not see pings, for which the gateway takes it that they heard
+		ping = append(wrap(s.carrier, []byte{'\n'}, 0), ping...)
+	}
 	s.mu.Unlock() // the gateway takes its own lock before this one
 	if len(ping) > 0 {
 		s.session.Send(ping)
@@ -127,12 +130,9 @@ func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.Cursor
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, now := frame.Entry, time.Now()
-	s.progress.write(e.Stream, e.Seq, now)
-	if len(s.subs) == 0 {
-		return dst
-	}
 	body := legacy.Packed(frame.Encoded(gateway.FormLegacy, s.server.encode))
 	if len(body) == 0 {
+		s.progress.write(e.Stream, e.Seq, false, now)
 		return dst
 	}
 	before := len(dst)
@@ -143,8 +143,13 @@ func (s *Session) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.Cursor
 			dst = wrap(s.carrier, dst, start)
 		}
 	}
-	if len(dst) > before {
-		dst = s.appendQuestion(dst, now)
+	carried := len(dst) > before
+	s.progress.write(e.Stream, e.Seq, carried, now)
+	if carried {
+		return s.appendQuestion(dst, now)
+	}
+	if e.Stream.Kind() == hub.KindAdmin && len(body.Mall()) > 0 { // of a mall that may yet be subscribed to
+		s.progress.hold(e.Stream, e.Seq-1, now)
 	}
 	return dst
 }
@@ -166,7 +171,7 @@ func (s *Session) AppendEvent(dst []byte, name string, body []byte, _ gateway.Cu
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.progress.write(gap.Stream, gap.To, time.Now())
+	s.progress.write(gap.Stream, gap.To, false, time.Now())
 	if gap.Reason == "reset" {
 		s.reset(gap.Stream, gap.To)
 	}
@@ -236,11 +241,16 @@ func (s *Session) Moves() uint64 {
 	return s.progress.moves
 }
 
-// Owes implements Place.
-func (s *Session) Owes() (since int64, late bool) {
+// Life implements Place.
+func (s *Session) Life() Life {
+	var heard int64
+	if s.session != nil {
+		heard = s.session.HeardAt()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.progress.owes, s.progress.isLate(time.Now())
+	p := &s.progress
+	return Life{Answers: p.answers, Owes: p.owes, Late: p.isLate(time.Now()), Heard: heard}
 }
 
 // say queues a frame, which is appended by add.
@@ -274,21 +284,23 @@ func (s *Session) open() {
 	}
 }
 
-// firstPlaces returns where a first subscription to the destination begins, nil if
-// it begins where the session is now.
-func (s *Session) firstPlaces(destination string) track {
+// begins returns whether a subscription to the destination is a first one, and where
+// it begins then.
+func (s *Session) begins(destination string) (at track, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.progress.first(destination, time.Now())
+	first = s.progress.first(destination, time.Now())
+	return s.progress.base, first
 }
 
-// subscribe adds the subscription, from the places of from, or from now on with
-// nil. The gateway's session is locked.
-func (s *Session) subscribe(sub *subscription, from track) {
+// subscribe adds the subscription, as a first one or from now on. The gateway's
+// session is locked.
+func (s *Session) subscribe(sub *subscription, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if from == nil {
-		from = s.progress.place
+	from := s.progress.place
+	if first {
+		from = s.progress.base
 	}
 	own, other := sub.streams(s.admin)
 	sub.own, sub.other = from.seq(own), from.seq(other)

@@ -12,9 +12,7 @@ import (
 // push has the session write the next entry of the stream of all.
 func push(s *Session, seq *uint64) {
 	*seq++
-	// The journal's clock is another machine's: it says nothing here.
-	e := &hub.Entry{Stream: hub.All, Seq: *seq, Time: 1}
-	s.AppendEntry(nil, &gateway.Frame{Entry: e}, nil)
+	s.progress.write(hub.All, *seq, true, time.Now())
 }
 
 // mute is a transport without a ping.
@@ -54,7 +52,7 @@ func TestSteadyTrafficToASilentClientIsNotTakenAsReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewServer(nil, Options{Zone: time.UTC}).Session(mute{webSocket{}})
 		s.begin(v12, true, "7", hub.Cursor{hub.All: 0})
-		s.subscribe(&subscription{id: "sub-0", destination: "/topic/notification/user/7"}, s.progress.base)
+		s.subscribe(&subscription{id: "sub-0", destination: "/topic/notification/user/7"}, true)
 		seq := uint64(0)
 		for range 600 {
 			push(s, &seq)
@@ -102,7 +100,7 @@ func TestWhatNoSubscriptionHasTakenIsStillToCome(t *testing.T) {
 		write(hub.All, 2)
 		write("mall:1", 1)
 		stands("admin:7=4,all=1,mall:1=0")
-		s.subscribe(&subscription{id: "u", destination: "/topic/notification/user/7"}, s.progress.base)
+		s.subscribe(&subscription{id: "u", destination: "/topic/notification/user/7"}, true)
 		stands("admin:7=4,all=1,mall:1=0")
 		write(hub.All, 2)
 		write("admin:7", 5)
@@ -119,8 +117,8 @@ func TestWhatNoSubscriptionHasTakenIsStillToCome(t *testing.T) {
 func TestAnEntryIsWrittenWithoutAllocation(t *testing.T) {
 	s := NewServer(nil, Options{Zone: time.UTC}).Session(webSocket{})
 	s.begin(v12, true, "7", hub.Cursor{hub.All: 0, "admin:7": 0, "mall:1": 0})
-	s.subscribe(&subscription{id: "sub-0", destination: "/topic/notification/user/7"}, nil)
-	s.subscribe(&subscription{id: "sub-1", destination: "/topic/notification/complex/1/user/7", mall: "1"}, nil)
+	s.subscribe(&subscription{id: "sub-0", destination: "/topic/notification/user/7"}, false)
+	s.subscribe(&subscription{id: "sub-1", destination: "/topic/notification/complex/1/user/7", mall: "1"}, false)
 	frame := &gateway.Frame{Entry: &hub.Entry{
 		Stream: "mall:1", Seq: 1, Type: "NOTICE", Payload: []byte(`{"body":"새 주문","at":"2026-11-20T10:30:00.000Z"}`),
 	}}

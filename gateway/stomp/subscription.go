@@ -10,14 +10,14 @@ import (
 	"bongsu/internal/hub"
 )
 
-const (
-	// SpareSubscriptions is how many subscriptions a session may have at once besides
-	// one for each mall of its token.
-	SpareSubscriptions = 64
-	// MaxSubscriptions is how many it may have with the most malls, of which a token
-	// names 1,000.
-	MaxSubscriptions = SpareSubscriptions + 1000
-)
+// MaxRepeats is how many subscriptions a session may have at once to destinations
+// that it is subscribed to already. Of others it may have as many as there are for
+// its token, one for each mall and one of the person alone.
+const MaxRepeats = 64
+
+// MaxSubscriptions is how many it may have with the most malls, of which a token
+// names 1,000.
+const MaxSubscriptions = 1 + 1000 + MaxRepeats
 
 // maxName is how long an id of a subscription may be.
 const maxName = 256
@@ -70,6 +70,17 @@ func (s *subscription) streams(admin string) (own, other hub.Stream) {
 func addSubscription(subs []*subscription, sub *subscription) []*subscription {
 	after := sort.Search(len(subs), func(i int) bool { return subs[i].mall > sub.mall })
 	return slices.Insert(subs, after, sub)
+}
+
+// repeats returns how many of a session's subscriptions are to the destination of
+// another one.
+func repeats(subs []*subscription) (count int) {
+	for i := 1; i < len(subs); i++ {
+		if subs[i].mall == subs[i-1].mall {
+			count++
+		}
+	}
+	return count
 }
 
 // subscriptionsOf returns those of a session's that are for the mall.

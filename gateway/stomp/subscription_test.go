@@ -33,10 +33,10 @@ func TestAPageMaySubscribeToEveryMallOfItsToken(t *testing.T) {
 			t.Errorf("mall %d: to subscription %q", mall, got)
 		}
 	}
-	for i := range stomp.MaxSubscriptions - malls {
+	for i := range stomp.MaxRepeats + 1 {
 		c.say("SUBSCRIBE", fmt.Sprintf("id:again%d", i), destinationOf(i))
 	}
-	if message, code := c.expelled(); code != gateway.CloseProtocol.Code() || message != "too many subscriptions" {
+	if message, code := c.expelled(); code != gateway.CloseProtocol.Code() || !strings.HasPrefix(message, "too many subscriptions") {
 		t.Errorf("%q, %d", message, code)
 	}
 }
@@ -60,7 +60,7 @@ func TestAThousandSubscriptionsEndTheSession(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if message, code := c.expelled(); code != gateway.CloseProtocol.Code() || message != "too many subscriptions" {
+	if message, code := c.expelled(); code != gateway.CloseProtocol.Code() || !strings.HasPrefix(message, "too many subscriptions") {
 		t.Errorf("%q, %d", message, code)
 	}
 }

@@ -16,12 +16,15 @@
 //
 // An open session may be dead without its node having noticed, and its page be back
 // already. So a new session goes on from where the clients of the open ones have
-// surely got, too. For a second page of a person that is a second or so ago at most;
-// a session whose client owes an answer for longer is used up once, as an ended one.
+// surely got, too. For a second page of a person that is a second or so ago at most.
 //
-// A new session takes one ended place: it goes on from the lowest seq of each
-// stream over all of the person's ended places, and the place that ended last is
-// used up. So a page that is left for the next one is not given again what the one
-// before has had, and of several pages that come back none misses anything. A session that begins at a
-// cursor of its page's own takes one, too.
+// A new session goes on from the lowest seq of each stream over all of the person's
+// places, and uses one of them up: that of the session that ended last; or else of
+// an open one that looks dead, because its client, or its node, has not answered for
+// seconds; or else of the one that may be the likeliest to be dead. A client that
+// answers makes its session's place good again. So a page that is left for the next
+// one is not given again what the one before has had, and of several pages that come
+// back none misses anything; but the place of a page that is on its way back goes to
+// a further page of the person that is opened before. A session that begins at a
+// cursor of its page's own uses up a place, too.
 package places

@@ -8,61 +8,91 @@ import (
 )
 
 // localSession is an open session of this node. Its connection may be dead without
-// the node having noticed: other sessions may go on from its place, too.
+// the node having noticed: another session may go on from its place, too, once.
 type localSession struct {
 	place stomp.Place
-	// given is since when the client owed the answer in whose stead another session
-	// went on from the place. Once the client answers, it counts no more.
-	given atomic.Int64
+	// given is 1 and how often the client had answered when another session went on
+	// from here. It counts for nothing once the client has answered again.
+	given atomic.Uint64
 	told  told // only the goroutine that tells looks at it
 }
 
 // told is what the other nodes have been told of a session.
 type told struct {
-	moves uint64
-	spent bool
+	moves       uint64
+	late, spent bool
 }
 
-// spent reports whether the session looks dead and another one has gone on in its
-// place.
-func (s *localSession) spent() bool {
-	since, late := s.place.Owes()
-	return late && s.given.Load() == since
+// gone reports whether another session has gone on in the session's stead, unless
+// its client has answered since.
+func (s *localSession) gone(life stomp.Life) bool { return s.given.Load() == life.Answers+1 }
+
+// spent reports whether the session looks dead, too.
+func (s *localSession) spent(life stomp.Life) bool { return life.Late && s.gone(life) }
+
+// standing is how far the sessions of a person have come that are not spent.
+type standing struct {
+	cursor hub.Cursor // the lowest place of each stream
+	count  int
+	late   int // of them, how many look dead
 }
 
-// standsAt returns how far the sessions have come that are not spent, stream by
-// stream, and how many they are.
-func standsAt(sessions []*localSession) (cursor hub.Cursor, count int) {
-	cursor = hub.Cursor{}
+func standsAt(sessions []*localSession) standing {
+	all := standing{cursor: hub.Cursor{}}
 	for _, s := range sessions {
-		if s.spent() {
+		life := s.place.Life()
+		if s.spent(life) {
 			continue
 		}
-		count++
+		all.count++
+		if life.Late {
+			all.late++
+		}
 		if at, err := hub.ParseCursor(string(s.place.AppendCursor(nil))); err == nil {
-			lower(cursor, at)
+			lower(all.cursor, at)
 		}
 	}
-	return cursor, count
+	return all
 }
 
-// giveAway notes that a session has gone on from where one of these stands: from
-// the one whose client owes an answer for longest.
-func giveAway(sessions []*localSession) {
-	var oldest *localSession
-	var owes int64
+// doubtful is a session that may be dead.
+type doubtful struct {
+	session *localSession
+	life    stomp.Life
+}
+
+// likeliest returns the session that is the likeliest to be dead of those that none
+// has gone on from: whose client owes an answer for longest, or was heard of longest
+// ago if none does. There may be none.
+func likeliest(sessions []*localSession) (found doubtful, ok bool) {
 	for _, s := range sessions {
-		since, _ := s.place.Owes()
-		if since == 0 || s.given.Load() == since {
+		life := s.place.Life()
+		if s.gone(life) {
 			continue
 		}
-		if oldest == nil || since < owes {
-			oldest, owes = s, since
+		if !ok || deader(life, found.life) {
+			found, ok = doubtful{s, life}, true
 		}
 	}
-	if oldest != nil {
-		oldest.given.Store(owes)
+	return found, ok
+}
+
+// deader reports whether a client is likelier to be gone than another.
+func deader(a, b stomp.Life) bool {
+	if a.Owes != b.Owes && a.Owes != 0 && b.Owes != 0 {
+		return a.Owes < b.Owes
 	}
+	if (a.Owes == 0) != (b.Owes == 0) {
+		return a.Owes != 0
+	}
+	return a.Heard < b.Heard
+}
+
+// give notes that another session goes on from here, and returns what undoes that.
+func (d doubtful) give() (giveBack func()) {
+	given := d.life.Answers + 1
+	d.session.given.Store(given)
+	return func() { d.session.given.CompareAndSwap(given, 0) }
 }
 
 // sessionsOf returns the person's open sessions of this node.

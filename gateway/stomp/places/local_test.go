@@ -13,8 +13,8 @@ func TestASessionGoesOnFromOneThatIsDeadUnnoticed(t *testing.T) {
 	a, _ := start(t, config)
 	dead := &place{cursor: hub.Cursor{hub.All: 4}}
 	a.Open("7", dead)
-	dead.owe(1000, true)
-	if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() != "all=4" {
+	dead.die(1000)
+	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=4" {
 		t.Fatalf("it goes on at %v", cursor)
 	}
 	// The page's new session stands for the dead one from now on.
@@ -36,16 +36,16 @@ func TestEachOfSeveralPagesGoesOnFromADeadSession(t *testing.T) {
 	one, two := &place{cursor: hub.Cursor{hub.All: 4}}, &place{cursor: hub.Cursor{hub.All: 6}}
 	a.Open("7", one)
 	a.Open("7", two)
-	one.owe(2000, true)
-	two.owe(1000, true)
+	one.die(2000)
+	two.die(1000)
 	for _, want := range []string{"all=4", "all=4", ""} {
 		if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != want {
 			t.Errorf("a page goes on at %q, want %q", cursor, want)
 		}
 	}
 	// One was alive after all, and breaks later: its page must find its place.
-	one.owe(0, false)
-	one.owe(3000, true)
+	one.answer()
+	one.die(3000)
 	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=4" {
 		t.Errorf("a page goes on at %q from a session that had answered", cursor)
 	}
@@ -57,7 +57,7 @@ func TestADeadSessionIsGoneOnFromAtAnotherNode(t *testing.T) {
 	b, _ := start(t, config)
 	dead := &place{cursor: hub.Cursor{hub.All: 4}}
 	a.Open("7", dead)
-	dead.owe(1000, true)
+	dead.die(1000)
 	resumes(t, b, "7", "all=4")
 }
 
@@ -77,4 +77,66 @@ func TestClientsAreAskedAgainAndAgain(t *testing.T) {
 			t.Fatalf("asked %d times", asked)
 		}
 	}
+}
+
+// The network changes in a quiet moment: nothing is owed yet when the page comes back.
+func TestASessionThatOwesNothingIsUsedUpToo(t *testing.T) {
+	_, config := broker(t)
+	a, _ := start(t, config)
+	dead, alive := &place{cursor: hub.Cursor{hub.All: 4}}, &place{cursor: hub.Cursor{hub.All: 4}}
+	dead.life.Heard, alive.life.Heard = 1000, 2000
+	a.Open("7", alive)
+	a.Open("7", dead)
+	a.Resume(t.Context(), "7") // by the page that comes back
+	back := &place{cursor: hub.Cursor{hub.All: 4}}
+	a.Open("7", back)
+	for _, living := range []*place{alive, back} { // entries come
+		living.answer()
+		living.move(hub.Cursor{hub.All: 90})
+	}
+	dead.die(3000)
+	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=90" {
+		t.Errorf("another page goes on at %q", cursor)
+	}
+	a.End("7", dead, hub.Cursor{hub.All: 4})
+	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=90" {
+		t.Errorf("another page goes on at %q when the dead session has ended", cursor)
+	}
+}
+
+// The person has a living page at another node.
+func TestTheDeadSessionIsUsedUpNotTheLivingOne(t *testing.T) {
+	_, config := broker(t)
+	a, _ := start(t, config)
+	b, _ := start(t, config)
+	b.Open("7", &place{cursor: hub.Cursor{hub.All: 90}})
+	resumes(t, a, "7", "all=90")
+	dead := &place{cursor: hub.Cursor{hub.All: 4}}
+	a.Open("7", dead)
+	dead.die(1000)
+	for _, want := range []string{"all=4", "all=90", "all=90"} {
+		if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != want {
+			t.Errorf("a page goes on at %q, want %q", cursor, want)
+		}
+	}
+}
+
+func TestAPlaceIsGivenBackThatIsNotGoneOnFrom(t *testing.T) {
+	_, config := broker(t)
+	a, _ := start(t, config)
+	b, _ := start(t, config)
+	session := &place{cursor: hub.Cursor{hub.All: 1}}
+	a.Open("7", session)
+	a.End("7", session, hub.Cursor{hub.All: 5})
+	resumes(t, b, "7", "all=5")
+	a.Open("8", session)
+	a.End("8", session, hub.Cursor{hub.All: 6})
+	for range 3 {
+		cursor, giveBack := a.Resume(t.Context(), "8")
+		if cursor.String() != "all=6" {
+			t.Fatalf("it goes on at %q", cursor)
+		}
+		giveBack()
+	}
+	resumes(t, b, "8", "all=6")
 }

@@ -24,8 +24,10 @@ const (
 	gather = 10 * time.Millisecond
 	// patience is how long a session waits for a node that is still reading.
 	patience = 3 * time.Second
-	// mostUntold is how many ends and takes wait for Kafka. More are not told.
+	// mostUntold is how many of each wait for Kafka. More are not told.
 	mostUntold = 100_000
+	// askEvery is how often clients that owe an answer are asked for it.
+	askEvery = time.Second
 )
 
 // Places is a stomp.Places that all nodes share through Kafka. Create it with New;
@@ -43,13 +45,15 @@ type Places struct {
 	mu    sync.Mutex
 	table *table
 	local map[string][]*localSession // the open sessions of this node, by admin
+	// How many ends and uses have been told of.
+	toldEnded, toldUsed uint64
 	untold
 }
 
 // untold is what the other nodes have not been told yet.
 type untold struct {
 	ended   []endedPlace
-	taken   []string
+	used    []usedPlace
 	changed map[string]struct{} // persons whose sessions began or ended
 }
 
@@ -81,6 +85,7 @@ func (p *Places) Run(ctx context.Context) error {
 	}
 	var work sync.WaitGroup
 	work.Go(func() { p.read(ctx) })
+	work.Go(func() { p.ask(ctx) })
 	p.tell(ctx)
 	work.Wait()
 	return nil
@@ -91,20 +96,28 @@ func (p *Places) Open(admin string, place stomp.Place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.local[admin] = append(p.local[admin], &localSession{place: place})
-	p.changed[admin] = struct{}{}
+	p.change(admin)
 	p.tellSoon()
+}
+
+// change notes that a person's sessions are to be told of. Where too many are, the
+// others hear of it in their turn. p.mu is held.
+func (p *Places) change(admin string) {
+	if len(p.changed) < mostUntold {
+		p.changed[admin] = struct{}{}
+	}
 }
 
 // End implements stomp.Places.
 func (p *Places) End(admin string, place stomp.Place, cursor hub.Cursor) {
-	since, late := place.Owes()
+	life := place.Life()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.tellSoon()
-	p.changed[admin] = struct{}{}
+	p.change(admin)
 	sessions := p.local[admin]
 	if i := slices.IndexFunc(sessions, func(s *localSession) bool { return s.place == place }); i >= 0 {
-		spent := late && sessions[i].given.Load() == since
+		spent := sessions[i].spent(life)
 		if p.local[admin] = slices.Delete(sessions, i, i+1); len(sessions) == 1 {
 			delete(p.local, admin)
 		}
@@ -112,16 +125,22 @@ func (p *Places) End(admin string, place stomp.Place, cursor hub.Cursor) {
 			return
 		}
 	}
-	ended := endedPlace{Admin: admin, Cursor: cursor.String(), At: time.Now().UnixMilli()}
-	p.table.end(ended)
+	p.hasEnded(endedPlace{Admin: admin, Cursor: cursor.String(), At: time.Now().UnixMilli()})
+}
+
+// hasEnded notes a place, here and to be told. p.mu is held.
+func (p *Places) hasEnded(place endedPlace) {
+	p.table.end(place)
 	if len(p.ended) < mostUntold {
-		p.ended = append(p.ended, ended)
+		p.toldEnded++
+		place.N = p.toldEnded
+		p.ended = append(p.ended, place)
 	}
 }
 
 // Resume implements stomp.Places. It waits until the topic has been read once, some
 // seconds at most.
-func (p *Places) Resume(ctx context.Context, admin string) (hub.Cursor, bool) {
+func (p *Places) Resume(ctx context.Context, admin string) (at hub.Cursor, giveBack func()) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -131,19 +150,52 @@ func (p *Places) Resume(ctx context.Context, admin string) (hub.Cursor, bool) {
 	case <-ctx.Done():
 	}
 	sessions := p.sessionsOf(admin)
-	at, _ := standsAt(sessions)
+	at = standsAt(sessions).cursor
+	suspect, found := likeliest(sessions)
 	p.mu.Lock()
-	cursor, found := p.table.resume(admin, time.Now().UnixMilli())
-	if found && len(p.taken) < mostUntold {
-		p.taken = append(p.taken, admin) // told with the session that is about to open
+	defer p.mu.Unlock()
+	lower(at, p.table.lowest(admin, time.Now().UnixMilli()))
+	return at, p.use(admin, suspect, found)
+}
+
+// use uses up one place of the person: one that has ended, or that of a session
+// that looks dead, or else that of the session of this node that is the likeliest
+// to be, or of any other. It returns what undoes that. p.mu is held.
+func (p *Places) use(admin string, suspect doubtful, found bool) (giveBack func()) {
+	now := time.Now().UnixMilli()
+	if ended, ok := p.table.takeEnded(admin); ok {
+		p.tellUsed(admin, "")
+		return func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.hasEnded(ended)
+			p.tellSoon()
+		}
 	}
-	p.mu.Unlock()
-	if !found {
-		giveAway(sessions)
-		return at, len(at) > 0
+	nothing := func() {}
+	if found && suspect.life.Late {
+		return suspect.give()
 	}
-	lower(cursor, at)
-	return cursor, true
+	if node, ok := p.table.takeOpen(admin, now, true); ok {
+		p.tellUsed(admin, node)
+		return nothing
+	}
+	if found {
+		return suspect.give()
+	}
+	if node, ok := p.table.takeOpen(admin, now, false); ok {
+		p.tellUsed(admin, node)
+	}
+	return nothing
+}
+
+// tellUsed has it told that a place is used up, with the session that is about to
+// open. p.mu is held.
+func (p *Places) tellUsed(admin, node string) {
+	if len(p.used) < mostUntold {
+		p.toldUsed++
+		p.used = append(p.used, usedPlace{N: p.toldUsed, Admin: admin, Node: node})
+	}
 }
 
 // tellSoon lets what is new be told at once. p.mu is held.
@@ -168,9 +220,11 @@ func (p *Places) take(value []byte) {
 		return
 	}
 	p.mu.Lock()
-	missing := p.table.read(r)
+	given := p.table.read(r, p.node)
 	p.mu.Unlock()
-	for _, admin := range missing {
-		giveAway(p.sessionsOf(admin))
+	for _, admin := range given {
+		if suspect, found := likeliest(p.sessionsOf(admin)); found {
+			suspect.give()
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"bongsu/gateway/stomp"
 	"bongsu/gateway/stomp/places"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
@@ -22,8 +23,7 @@ type place struct {
 	cursor hub.Cursor
 	moves  uint64
 	asked  int
-	owes   int64
-	late   bool
+	life   stomp.Life
 }
 
 func (p *place) AppendCursor(dst []byte) []byte {
@@ -44,17 +44,26 @@ func (p *place) Ask() {
 	p.asked++
 }
 
-func (p *place) Owes() (since int64, late bool) {
+func (p *place) Life() stomp.Life {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.owes, p.late
+	return p.life
 }
 
-// owe has the client owe an answer since a moment, 0 for none.
-func (p *place) owe(since int64, late bool) {
+// die has the client owe an answer since a moment, for too long.
+func (p *place) die(since int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.owes, p.late = since, late
+	p.life.Owes, p.life.Late = since, true
+	p.moves++
+}
+
+// answer has it answer everything.
+func (p *place) answer() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.life.Answers++
+	p.life.Owes, p.life.Late = 0, false
 	p.moves++
 }
 
@@ -101,11 +110,11 @@ func start(t *testing.T, config kafka.Config) (p *places.Places, stop func()) {
 func resumes(t *testing.T, p *places.Places, admin, want string) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		cursor, found := p.Resume(t.Context(), admin)
-		if found && cursor.String() == want {
+		cursor, _ := p.Resume(t.Context(), admin)
+		if cursor.String() == want {
 			return
 		}
-		if found || time.Now().After(end) {
+		if len(cursor) > 0 || time.Now().After(end) {
 			t.Fatalf("resumes at %q, want %q", cursor, want)
 		}
 	}
@@ -122,7 +131,7 @@ func TestASessionGoesOnAtAnyNode(t *testing.T) {
 	// It is used up, at the first node too.
 	b.Open("7", session)
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() == "all=1" { // the open one
+		if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() == "all=1" { // the open one
 			break
 		}
 		if time.Now().After(end) {
@@ -134,16 +143,16 @@ func TestASessionGoesOnAtAnyNode(t *testing.T) {
 func TestASessionGoesOnAtItsOwnNodeAtOnce(t *testing.T) {
 	_, config := broker(t)
 	a, _ := start(t, config)
-	if _, found := a.Resume(t.Context(), "7"); found {
+	if cursor, _ := a.Resume(t.Context(), "7"); len(cursor) > 0 {
 		t.Error("resumes from nowhere")
 	}
 	session := &place{cursor: hub.Cursor{hub.All: 1}}
 	a.Open("7", session)
-	if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() != "all=1" {
+	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=1" {
 		t.Errorf("a second page goes on at %v, want where the first has surely come", cursor)
 	}
 	a.End("7", session, hub.Cursor{hub.All: 3})
-	if cursor, found := a.Resume(t.Context(), "7"); !found || cursor.String() != "all=3" {
+	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=3" {
 		t.Errorf("resumes at %v", cursor)
 	}
 }
@@ -156,8 +165,8 @@ func TestANodeThatStartsKnowsWhatEndedBefore(t *testing.T) {
 	a.End("7", session, hub.Cursor{hub.All: 9})
 	stop()
 	b, _ := start(t, config)
-	if cursor, found := b.Resume(t.Context(), "7"); !found || cursor.String() != "all=9" { // it waits for the topic
-		t.Errorf("resumes at %v, %v", cursor, found)
+	if cursor, _ := b.Resume(t.Context(), "7"); cursor.String() != "all=9" { // it waits for the topic
+		t.Errorf("resumes at %v", cursor)
 	}
 }
 

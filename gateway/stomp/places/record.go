@@ -19,8 +19,8 @@ type record struct {
 	Open []openPlace `json:"open,omitempty"`
 	// Ended are places of sessions that have ended.
 	Ended []endedPlace `json:"ended,omitempty"`
-	// Taken are persons of whom a session went on from an ended place.
-	Taken []string `json:"taken,omitempty"`
+	// Used are places that a session has gone on from.
+	Used []usedPlace `json:"used,omitempty"`
 	// Left says that the node will write no more.
 	Left bool `json:"left,omitempty"`
 }
@@ -29,15 +29,29 @@ type record struct {
 type openPlace struct {
 	Admin    string `json:"admin"`
 	Sessions int    `json:"sessions"`
+	// Late is how many of them look dead.
+	Late int `json:"late,omitempty"`
 	// Cursor has the lowest place of the sessions for each stream.
 	Cursor string `json:"cursor,omitempty"`
 }
 
 // endedPlace is how far one session had come.
 type endedPlace struct {
+	// N numbers what a node has told of ends, from 1: what is told again, because
+	// Kafka may not have taken it, counts once.
+	N      uint64 `json:"n"`
 	Admin  string `json:"admin"`
 	Cursor string `json:"cursor"`
 	At     int64  `json:"at"`
+}
+
+// usedPlace is a place of a person that a session has gone on from.
+type usedPlace struct {
+	N     uint64 `json:"n"` // as endedPlace.N
+	Admin string `json:"admin"`
+	// Node names the node of the open session whose place it was, "" for that of one
+	// that had ended.
+	Node string `json:"node,omitempty"`
 }
 
 // parse reads a record. The error wraps hub.ErrInvalid.
@@ -66,15 +80,15 @@ func encode(node string, now time.Time, told record) ([][]byte, error) {
 			room -= 64 + len(told.Ended[0].Cursor)
 			part.Ended, told.Ended = append(part.Ended, told.Ended[0]), told.Ended[1:]
 		}
-		for len(told.Taken) > 0 && room > 0 {
-			room -= 8 + len(told.Taken[0])
-			part.Taken, told.Taken = append(part.Taken, told.Taken[0]), told.Taken[1:]
+		for len(told.Used) > 0 && room > 0 {
+			room -= 64 + len(told.Used[0].Admin)
+			part.Used, told.Used = append(part.Used, told.Used[0]), told.Used[1:]
 		}
 		for len(told.Open) > 0 && room > 0 {
 			room -= 64 + len(told.Open[0].Cursor)
 			part.Open, told.Open = append(part.Open, told.Open[0]), told.Open[1:]
 		}
-		more := len(told.Ended) > 0 || len(told.Taken) > 0 || len(told.Open) > 0
+		more := len(told.Ended) > 0 || len(told.Used) > 0 || len(told.Open) > 0
 		part.Left = told.Left && !more
 		value, err := json.Marshal(part)
 		if err != nil {

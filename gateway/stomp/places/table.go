@@ -1,6 +1,7 @@
 package places
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -11,6 +12,11 @@ import (
 const Grace = 60 * time.Second
 
 const (
+	// silence is after what a node with sessions, which speaks every second, looks dead.
+	silence = 3 * time.Second
+	// unnamed is how long a person's open sessions are known that their node, which
+	// names each twice a minute, does not name.
+	unnamed = 75 * time.Second
 	// mostEnded is how many ended places of one person are kept. The oldest goes,
 	// and the next keeps the lower of both.
 	mostEnded = 32
@@ -30,14 +36,16 @@ type table struct {
 
 // node is what is known of another node's open sessions.
 type node struct {
-	heard int64
-	open  map[string]*sharedPlace // by admin
+	heard       int64
+	ended, used uint64                  // the last that it told of
+	open        map[string]*sharedPlace // by admin
 }
 
 // sharedPlace is how far a person's sessions at another node have come, as that
 // said last.
 type sharedPlace struct {
 	openPlace
+	told    int64
 	taken   int   // how many sessions went on from it since the node was silent
 	takenAt int64 // when the last did
 }
@@ -58,7 +66,9 @@ func (t *table) end(place endedPlace) {
 	default:
 		t.size++
 	}
-	t.ended[place.Admin] = append(places, place)
+	places = append(places, place)
+	slices.SortStableFunc(places, func(a, b endedPlace) int { return cmp.Compare(a.At, b.At) }) // nodes hear of them in any order
+	t.ended[place.Admin] = places
 }
 
 // lowest returns the lower of two cursors for each stream. A text that is no
@@ -74,40 +84,56 @@ func lowest(texts ...string) string {
 }
 
 // read takes in what another node tells. It returns the persons of whom a session
-// went on from a place that is not here: from one of this node's open sessions.
-func (t *table) read(r record) (missing []string) {
-	for _, place := range r.Ended {
-		t.end(place)
-	}
-	for _, admin := range r.Taken {
-		if !t.take(admin, r.At) {
-			missing = append(missing, admin)
-		}
-	}
+// went on from an open one of the node self, which is this one.
+func (t *table) read(r record, self string) (given []string) {
 	n := t.nodes[r.Node]
 	if n == nil {
 		n = &node{open: map[string]*sharedPlace{}}
 		t.nodes[r.Node] = n
 	}
+	for _, place := range r.Ended {
+		if place.N > n.ended {
+			n.ended = place.N
+			t.end(place)
+		}
+	}
+	for _, place := range r.Used {
+		switch {
+		case place.N <= n.used:
+			continue
+		case place.Node == "":
+			t.takeEnded(place.Admin)
+		case place.Node == self:
+			given = append(given, place.Admin)
+		case t.nodes[place.Node] != nil:
+			t.nodes[place.Node].take(place.Admin, r.At)
+		}
+		n.used = place.N
+	}
 	n.heard = max(n.heard, r.At)
 	for _, place := range r.Open {
-		old := n.open[place.Admin]
-		switch {
-		case place.Sessions <= 0 && old != nil:
-			delete(n.open, place.Admin)
-			t.size--
-		case place.Sessions <= 0:
-		case old != nil:
-			*old = sharedPlace{openPlace: place}
-		case t.size < mostPlaces:
-			n.open[place.Admin] = &sharedPlace{openPlace: place}
-			t.size++
-		}
+		t.open(n, place, r.At)
 	}
 	if r.Left {
 		t.forget(r.Node)
 	}
-	return missing
+	return given
+}
+
+// open takes in how far the open sessions of a person at the node have come.
+func (t *table) open(n *node, place openPlace, at int64) {
+	old := n.open[place.Admin]
+	switch {
+	case place.Sessions <= 0 && old != nil:
+		delete(n.open, place.Admin)
+		t.size--
+	case place.Sessions <= 0:
+	case old != nil:
+		*old = sharedPlace{openPlace: place, told: at}
+	case t.size < mostPlaces:
+		n.open[place.Admin] = &sharedPlace{openPlace: place, told: at}
+		t.size++
+	}
 }
 
 // forget removes a node.
@@ -116,25 +142,34 @@ func (t *table) forget(name string) {
 	delete(t.nodes, name)
 }
 
-// resume returns from where a new session of the person goes on, if from anywhere,
-// and uses up one place.
-func (t *table) resume(admin string, now int64) (hub.Cursor, bool) {
+// lowest returns from where a new session of the person goes on, which is empty if
+// it has to begin anew.
+func (t *table) lowest(admin string, now int64) hub.Cursor {
 	t.expireEnded(admin, now)
-	var texts []string
-	for _, place := range t.ended[admin] {
-		texts = append(texts, place.Cursor)
-	}
-	for _, n := range t.nodes {
-		if place := n.open[admin]; place != nil && n.left(place) > 0 && now-n.heard <= Grace.Milliseconds() {
-			texts = append(texts, place.Cursor)
+	all := hub.Cursor{}
+	add := func(text string) {
+		if cursor, err := hub.ParseCursor(text); err == nil {
+			lower(all, cursor)
 		}
 	}
-	if len(texts) == 0 {
-		return nil, false
+	for _, place := range t.ended[admin] {
+		add(place.Cursor)
 	}
-	t.take(admin, now)
-	cursor, err := hub.ParseCursor(lowest(texts...))
-	return cursor, err == nil && len(cursor) > 0
+	for _, n := range t.nodes {
+		place := n.open[admin]
+		if place == nil || now-n.heard > Grace.Milliseconds() {
+			continue
+		}
+		if n.left(place) > 0 || !n.dead(place, now) {
+			add(place.Cursor)
+		}
+	}
+	return all
+}
+
+// dead reports whether one of the sessions looks dead, or the node.
+func (n *node) dead(place *sharedPlace, now int64) bool {
+	return place.Late > 0 || now-n.heard > silence.Milliseconds()
 }
 
 // left returns how many sessions can still go on from the place. What was taken
@@ -146,27 +181,43 @@ func (n *node) left(place *sharedPlace) int {
 	return place.Sessions - place.taken
 }
 
-// take uses up one place of the person: the one that ended last, which is the least
-// likely to be missed by the others, or else one of another node's. It reports
-// false if there is none.
-func (t *table) take(admin string, now int64) bool {
-	if places := t.ended[admin]; len(places) > 0 {
-		t.setEnded(admin, places[:len(places)-1])
-		return true
+// takeEnded uses up the place of the person that ended last, which is the least
+// likely to be missed by others.
+func (t *table) takeEnded(admin string) (place endedPlace, ok bool) {
+	places := t.ended[admin]
+	if len(places) == 0 {
+		return endedPlace{}, false
 	}
-	for _, n := range t.nodes {
+	place = places[len(places)-1]
+	t.setEnded(admin, places[:len(places)-1])
+	return place, true
+}
+
+// takeOpen uses up the place of an open session of another node. With dead it does
+// so only if the session, or its node, looks dead.
+func (t *table) takeOpen(admin string, now int64, dead bool) (node string, ok bool) {
+	for name, n := range t.nodes {
 		place := n.open[admin]
-		if place == nil || n.left(place) <= 0 {
+		if place == nil || n.left(place) <= 0 || dead && !n.dead(place, now) {
 			continue
 		}
-		if place.takenAt <= n.heard {
-			place.taken = 0
-		}
-		place.taken++
-		place.takenAt = now
-		return true
+		n.take(admin, now)
+		return name, true
 	}
-	return false
+	return "", false
+}
+
+// take uses up the place of a session at the node, if there is one.
+func (n *node) take(admin string, now int64) {
+	place := n.open[admin]
+	if place == nil || n.left(place) <= 0 {
+		return
+	}
+	if place.takenAt <= n.heard {
+		place.taken = 0
+	}
+	place.taken++
+	place.takenAt = now
 }
 
 // setEnded replaces the ended places of a person.
@@ -200,6 +251,13 @@ func (t *table) expire(now int64) {
 	for name, n := range t.nodes {
 		if now-n.heard > Grace.Milliseconds() {
 			t.forget(name)
+			continue
+		}
+		for admin, place := range n.open {
+			if now-place.told > unnamed.Milliseconds() {
+				delete(n.open, admin)
+				t.size--
+			}
 		}
 	}
 }

@@ -6,22 +6,39 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bongsu/internal/hub"
 )
 
 // minute is a moment well after the beginning of time.
 const minute = int64(1_700_000_000_000)
 
 func ended(admin, cursor string, at int64) endedPlace {
-	return endedPlace{Admin: admin, Cursor: cursor, At: at}
+	return endedPlace{N: uint64(at), Admin: admin, Cursor: cursor, At: at}
 }
 
 // resumes fails unless a session of person 7 goes on from the cursor, "" for from nowhere.
 func resumes(t *testing.T, table *table, now int64, want string) {
 	t.Helper()
-	cursor, found := table.resume("7", now)
-	if got := cursor.String(); got != want || found != (want != "") {
-		t.Errorf("resumes at %q, %v, want %q", got, found, want)
+	if got := table.resume("7", now).String(); got != want {
+		t.Errorf("resumes at %q, want %q", got, want)
 	}
+}
+
+// resume does as a session that begins.
+func (t *table) resume(admin string, now int64) hub.Cursor {
+	at := t.lowest(admin, now)
+	if _, ended := t.takeEnded(admin); !ended {
+		if _, dead := t.takeOpen(admin, now, true); !dead {
+			t.takeOpen(admin, now, false)
+		}
+	}
+	return at
+}
+
+// open is a person's sessions at a node, of which none looks dead.
+func open(admin string, sessions int, cursor string) openPlace {
+	return openPlace{Admin: admin, Sessions: sessions, Cursor: cursor}
 }
 
 func TestTheLowestOfSeveralPlacesCounts(t *testing.T) {
@@ -42,7 +59,7 @@ func TestPlacesAreForgottenAfterTheGrace(t *testing.T) {
 	table := newTable()
 	table.end(ended("7", "all=1", minute))
 	table.end(ended("7", "all=2", minute+30_000))
-	table.read(record{Node: "b", At: minute, Open: []openPlace{{"7", 1, "all=1"}, {"8", 1, "all=1"}}})
+	table.read(record{Node: "b", At: minute, Open: []openPlace{open("7", 1, "all=1"), open("8", 1, "all=1")}}, "a")
 	resumes(t, table, minute+Grace.Milliseconds()+1, "all=2")
 	table.expire(minute + 2*Grace.Milliseconds())
 	if table.size != 0 || len(table.nodes) != 0 || len(table.ended) != 0 {
@@ -52,15 +69,15 @@ func TestPlacesAreForgottenAfterTheGrace(t *testing.T) {
 
 func TestASilentNodesSessionsCountAsEnded(t *testing.T) {
 	table := newTable()
-	table.read(record{Node: "b", At: minute, Open: []openPlace{{"7", 2, "all=5"}}})
-	resumes(t, table, minute+2000, "all=5")
-	resumes(t, table, minute+2000, "all=5")
-	resumes(t, table, minute+2000, "") // both have been gone on from
-	// The node was alive: its sessions can still end.
-	table.read(record{Node: "b", At: minute + 3000})
+	table.read(record{Node: "b", At: minute, Open: []openPlace{open("7", 2, "all=5")}}, "a")
 	resumes(t, table, minute+4000, "all=5")
+	resumes(t, table, minute+4000, "all=5")
+	resumes(t, table, minute+4000, "") // both have been gone on from
+	// The node was alive: its sessions can still end.
+	table.read(record{Node: "b", At: minute + 4500}, "a")
+	resumes(t, table, minute+4600, "all=5")
 	// They have ended properly.
-	table.read(record{Node: "b", At: minute + 5000, Open: []openPlace{{"7", 0, ""}}, Left: true})
+	table.read(record{Node: "b", At: minute + 5000, Open: []openPlace{open("7", 0, "")}, Left: true}, "a")
 	resumes(t, table, minute+5000, "")
 	if table.size != 0 || len(table.nodes) != 0 {
 		t.Errorf("%d places, %d nodes", table.size, len(table.nodes))
@@ -69,10 +86,42 @@ func TestASilentNodesSessionsCountAsEnded(t *testing.T) {
 
 func TestWhatOneNodeTakesIsGoneForAll(t *testing.T) {
 	table := newTable()
-	table.read(record{Node: "b", At: minute, Ended: []endedPlace{ended("7", "all=5", minute)}})
-	table.read(record{Node: "c", At: minute + 1, Taken: []string{"7"}, Open: []openPlace{{"7", 1, "all=5"}}})
-	table.read(record{Node: "c", At: minute + 2, Open: []openPlace{{"7", 0, ""}}})
+	table.read(record{Node: "b", At: minute, Ended: []endedPlace{ended("7", "all=5", minute)}}, "a")
+	table.read(record{Node: "c", At: minute + 1, Used: []usedPlace{{N: 1, Admin: "7"}}, Open: []openPlace{open("7", 1, "all=5")}}, "a")
+	table.read(record{Node: "c", At: minute + 2, Open: []openPlace{open("7", 0, "")}}, "a")
 	resumes(t, table, minute+3, "")
+}
+
+// What Kafka may not have taken is told again, with what is new.
+func TestWhatIsToldTwiceCountsOnce(t *testing.T) {
+	table := newTable()
+	table.read(record{Node: "b", At: minute, Ended: []endedPlace{{1, "7", "all=5", minute}, {2, "7", "all=6", minute}}}, "a")
+	for range 2 {
+		table.read(record{Node: "c", At: minute, Used: []usedPlace{{1, "7", ""}}}, "a")
+	}
+	table.read(record{Node: "b", At: minute, Ended: []endedPlace{{1, "7", "all=5", minute}, {2, "7", "all=6", minute}}}, "a")
+	resumes(t, table, minute, "all=5")
+	resumes(t, table, minute, "")
+}
+
+// Nodes hear of ends in different orders, and use up the same one.
+func TestTheOrderOfTheEndsCountsNotThatOfHearing(t *testing.T) {
+	table := newTable()
+	table.end(ended("7", "all=9", minute+2))
+	table.end(ended("7", "all=3", minute+1))
+	resumes(t, table, minute+3, "all=3")
+	resumes(t, table, minute+3, "all=3") // that of all=9 is used up
+	resumes(t, table, minute+3, "")
+}
+
+func TestSessionsThatTheirNodeDoesNotNameAnyMoreAreForgotten(t *testing.T) {
+	table := newTable()
+	table.read(record{Node: "b", At: minute, Open: []openPlace{open("7", 1, "all=1")}}, "a")
+	table.read(record{Node: "b", At: minute + unnamed.Milliseconds() + 1}, "a")
+	table.expire(minute + unnamed.Milliseconds() + 1)
+	if table.size != 0 {
+		t.Errorf("%d places", table.size)
+	}
 }
 
 func TestPlacesAreBounded(t *testing.T) {
@@ -86,7 +135,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	resumes(t, table, minute+200, "all=51")
 	for i := range mostPlaces {
 		table.end(ended(fmt.Sprint("a", i), "all=1", minute))
-		table.read(record{Node: "b", At: minute, Open: []openPlace{{fmt.Sprint("b", i), 1, "all=1"}}})
+		table.read(record{Node: "b", At: minute, Open: []openPlace{open(fmt.Sprint("b", i), 1, "all=1")}}, "a")
 	}
 	if table.size != mostPlaces {
 		t.Errorf("%d places", table.size)
@@ -97,9 +146,9 @@ func TestMuchIsToldInSeveralRecords(t *testing.T) {
 	var told record
 	cursor := "all=1," + strings.Repeat("mall:x=1,", 100) + "mall:y=2"
 	for i := range 1000 {
-		told.Open = append(told.Open, openPlace{fmt.Sprint(i), 1, cursor})
-		told.Ended = append(told.Ended, endedPlace{fmt.Sprint(i), cursor, minute})
-		told.Taken = append(told.Taken, fmt.Sprint(i))
+		told.Open = append(told.Open, open(fmt.Sprint(i), 1, cursor))
+		told.Ended = append(told.Ended, ended(fmt.Sprint(i), cursor, minute))
+		told.Used = append(told.Used, usedPlace{N: 1, Admin: fmt.Sprint(i)})
 	}
 	told.Left = true
 	values, err := encode("b", time.UnixMilli(minute), told)
@@ -115,10 +164,10 @@ func TestMuchIsToldInSeveralRecords(t *testing.T) {
 		if err != nil || r.Node != "b" || r.At != minute || r.Left != (i == len(values)-1) {
 			t.Fatalf("%v: %.100s", err, value)
 		}
-		all.Open, all.Ended, all.Taken = append(all.Open, r.Open...), append(all.Ended, r.Ended...), append(all.Taken, r.Taken...)
+		all.Open, all.Ended, all.Used = append(all.Open, r.Open...), append(all.Ended, r.Ended...), append(all.Used, r.Used...)
 	}
-	if len(values) < 5 || len(all.Open) != 1000 || len(all.Ended) != 1000 || len(all.Taken) != 1000 {
-		t.Errorf("%d records with %d, %d and %d", len(values), len(all.Open), len(all.Ended), len(all.Taken))
+	if len(values) < 5 || len(all.Open) != 1000 || len(all.Ended) != 1000 || len(all.Used) != 1000 {
+		t.Errorf("%d records with %d, %d and %d", len(values), len(all.Open), len(all.Ended), len(all.Used))
 	}
 	if values, err = encode("b", time.UnixMilli(minute), record{}); err != nil || len(values) != 1 || !bytes.Contains(values[0], []byte(`"b"`)) {
 		t.Errorf("nothing is told as %q, %v", values, err)
@@ -128,17 +177,15 @@ func TestMuchIsToldInSeveralRecords(t *testing.T) {
 // FuzzTable checks that whatever is read, the table's count of places is right and
 // what is resumed from is a cursor.
 func FuzzTable(f *testing.F) {
-	f.Add([]byte(`{"node":"b","at":5,"open":[{"admin":"7","sessions":1,"cursor":"all=1"}],"taken":["7"]}` + "\n" +
+	f.Add([]byte(`{"node":"b","at":5,"open":[{"admin":"7","sessions":1,"cursor":"all=1"}],"used":[{"n":1,"admin":"7","node":"c"},{"n":2,"admin":"7"}]}` + "\n" +
 		`{"node":"b","at":6,"ended":[{"admin":"7","cursor":"x","at":6}],"open":[{"admin":"7"}]}`))
-	f.Add([]byte(`{"node":"b","at":5,"ended":[{"admin":"7","cursor":"all=1","at":5}]}` + "\n" + `{"node":"c","at":5,"taken":["7"],"left":true}`))
+	f.Add([]byte(`{"node":"b","at":5,"ended":[{"admin":"7","cursor":"all=1","at":5}]}` + "\n" + `{"node":"c","at":5,"used":[{"n":1,"admin":"7","node":"c"},{"n":2,"admin":"7"}],"left":true}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		table := newTable()
 		for line := range bytes.SplitSeq(data, []byte("\n")) {
 			if r, err := parse(line); err == nil {
-				table.read(r)
-				if cursor, found := table.resume("7", r.At); found && len(cursor) == 0 {
-					t.Fatal("found nothing")
-				}
+				table.read(r, "a")
+				table.resume("7", r.At)
 			}
 		}
 		count := 0

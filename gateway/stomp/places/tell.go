@@ -62,7 +62,7 @@ func (p *Places) tellOnce(w *writer, told record) {
 	rest := p.untold
 	p.untold = untold{changed: map[string]struct{}{}}
 	p.mu.Unlock()
-	told.Ended, told.Taken = rest.ended, rest.taken
+	told.Ended, told.Used = rest.ended, rest.used
 	for admin := range rest.changed {
 		told.Open = append(told.Open, placeOf(admin, p.sessionsOf(admin)))
 	}
@@ -79,41 +79,47 @@ func (p *Places) tellOnce(w *writer, told record) {
 	if len(p.ended)+len(rest.ended) <= mostUntold {
 		p.ended = append(rest.ended, p.ended...)
 	}
-	if len(p.taken)+len(rest.taken) <= mostUntold {
-		p.taken = append(rest.taken, p.taken...)
+	if len(p.used)+len(rest.used) <= mostUntold {
+		p.used = append(rest.used, p.used...)
 	}
 	for _, place := range told.Open {
-		p.changed[place.Admin] = struct{}{}
+		p.change(place.Admin)
 	}
 }
 
 // placeOf returns how far the sessions of a person have come.
 func placeOf(admin string, sessions []*localSession) openPlace {
-	cursor, count := standsAt(sessions)
-	return openPlace{Admin: admin, Sessions: count, Cursor: cursor.String()}
+	at := standsAt(sessions)
+	return openPlace{Admin: admin, Sessions: at.count, Late: at.late, Cursor: at.cursor.String()}
 }
 
-// moved returns the places of persons whose sessions have moved since they were
-// told of, and of those whose turn it is to be told of again. It asks all clients
-// that owe an answer. Sessions are asked without the lock, which they take in turn
-// while theirs is held.
-func (p *Places) moved(round int) []openPlace {
-	type person struct {
-		admin    string
-		sessions []*localSession
-	}
+// person is someone with open sessions at this node.
+type person struct {
+	admin    string
+	sessions []*localSession
+}
+
+// people returns all of them, so that sessions can be asked without the lock, which
+// they take in turn while theirs is held.
+func (p *Places) people() []person {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	people := make([]person, 0, len(p.local))
 	for admin, sessions := range p.local {
 		people = append(people, person{admin, append([]*localSession(nil), sessions...)})
 	}
-	p.mu.Unlock()
+	return people
+}
+
+// moved returns the places of persons whose sessions have moved since they were
+// told of, and of those whose turn it is to be told of again.
+func (p *Places) moved(round int) []openPlace {
 	var open []openPlace
-	for _, one := range people {
+	for _, one := range p.people() {
 		due := maphash.String(p.seed, one.admin)%refreshEvery == uint64(round)%refreshEvery
 		for _, s := range one.sessions {
-			s.place.Ask()
-			now := told{s.place.Moves(), s.spent()}
+			life := s.place.Life()
+			now := told{s.place.Moves(), life.Late, s.spent(life)}
 			due = due || now != s.told
 			s.told = now
 		}
@@ -122,4 +128,23 @@ func (p *Places) moved(round int) []openPlace {
 		}
 	}
 	return open
+}
+
+// ask has clients asked that owe an answer, until ctx ends. Telling waits for Kafka,
+// this does not.
+func (p *Places) ask(ctx context.Context) {
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, one := range p.people() {
+			for _, s := range one.sessions {
+				s.place.Ask()
+			}
+		}
+	}
 }
