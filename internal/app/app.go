@@ -26,6 +26,8 @@ const (
 	// that one that hangs leaves time to those behind it.
 	partPatience  = 4 * time.Second
 	leastPatience = 500 * time.Millisecond
+	// hurry is how long a part may take to end once its time is over.
+	hurry = 100 * time.Millisecond
 )
 
 // Run runs a node until ctx ends, then drains it and returns nil. An error says
@@ -68,6 +70,23 @@ type stopper struct {
 	stop func(context.Context) error
 	// extra is what the part may take beyond partPatience.
 	extra time.Duration
+}
+
+// end ends the part, or leaves it behind when ctx ends.
+func (s stopper) end(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- s.stop(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done: // what came of it when it was told to hurry
+		return err
+	case <-time.After(hurry):
+		return fmt.Errorf("left behind: %w", ctx.Err())
+	}
 }
 
 func newRegistry() *prometheus.Registry {
@@ -128,7 +147,7 @@ func (n *node) stop() error {
 		start := time.Now()
 		patience := max(leastPatience, min(part.extra+partPatience, time.Until(end)))
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		if err := part.stop(ctx); err != nil {
+		if err := part.end(ctx); err != nil {
 			failures = append(failures, fmt.Errorf("stop %s: %w", part.name, err))
 		}
 		cancel()

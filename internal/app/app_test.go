@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,24 @@ func TestAPartThatHangsLeavesTimeToThoseBehindIt(t *testing.T) {
 		if took := time.Since(start); took > stopPatience+leastPatience {
 			t.Errorf("took %s", took)
 		}
+	})
+}
+
+func TestAPartThatHeedsNoDeadlineIsLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &node{log: slog.New(slog.DiscardHandler)}
+		ended := false
+		n.onStop("first", func(context.Context) error { ended = true; return nil })
+		release := make(chan struct{})
+		n.onStop("deaf", func(context.Context) error { <-release; return nil })
+		start := time.Now()
+		if err := n.stop(); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "deaf") {
+			t.Errorf("stop = %v, want the name of the part that hung", err)
+		}
+		if took := time.Since(start); took > partPatience+hurry || !ended {
+			t.Errorf("took %s; the next part has ended: %v", took, ended)
+		}
+		close(release)
 	})
 }
 
@@ -78,6 +97,7 @@ func TestSettingsThatCannotWorkSayWhatToChange(t *testing.T) {
 		"dev on every address":  func(c *Config) { c.HTTPAddr = "0.0.0.0:80" },
 		"no port":               func(c *Config) { c.HTTPAddr = "127.0.0.1" },
 		"no shards":             func(c *Config) { c.KafkaShards = 0 },
+		"too many shards":       func(c *Config) { c.KafkaShards = 2049 },
 		"no topic":              func(c *Config) { c.KafkaIngressTopics = nil },
 		"retention below zero":  func(c *Config) { c.Retention = -1 },
 		"an origin with a path": func(c *Config) { c.AllowedOrigins = []string{"https://a.example/x"} },

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bongsu/cluster/view"
 	"bongsu/gateway/auth"
 	"bongsu/gateway/stomp/places"
 	"bongsu/internal/hub"
@@ -58,8 +59,8 @@ func (c *Config) check() error {
 		return hub.Invalidf("nobody could sign in: set BONGSU_AUTH_JWT_SECRET (at least 32 bytes) or BONGSU_AUTH_JWKS_URL, or try the hub out with BONGSU_DEV=true")
 	case c.AuthJWTSecret != "" && len(c.AuthJWTSecret) < auth.MinSecret:
 		return hub.Invalidf("BONGSU_AUTH_JWT_SECRET has %d bytes; want at least %d", len(c.AuthJWTSecret), auth.MinSecret)
-	case c.KafkaShards < 1 || c.KafkaShards > 4096:
-		return hub.Invalidf("BONGSU_KAFKA_SHARDS is %d; want 1 to 4096", c.KafkaShards)
+	case c.KafkaShards < 1 || c.KafkaShards > view.MaxShards:
+		return hub.Invalidf("BONGSU_KAFKA_SHARDS is %d; want 1 to %d", c.KafkaShards, view.MaxShards)
 	case len(c.KafkaIngressTopics) == 0:
 		return hub.Invalidf("BONGSU_KAFKA_INGRESS_TOPICS names no topic")
 	case slices.ContainsFunc(c.KafkaIngressTopics, func(name string) bool { return !isTopic(name) }):
