@@ -48,8 +48,8 @@ type Member struct {
 	Lag int64 `json:"lag" doc:"How many records of its shards it has not applied yet; 0 if it is out of reach."`
 	// Sessions is how many clients are connected to it.
 	Sessions int64 `json:"sessions" doc:"How many sessions it has; 0 if it is out of reach."`
-	// Since is when the node that answers first saw it.
-	Since time.Time `json:"since" doc:"Since when the node that answers has known it."`
+	// Since is when it took its id, by its own clock.
+	Since time.Time `json:"since" doc:"When it started, or joined again, by its own clock."`
 	// Reachable says that it has answered just now.
 	Reachable bool `json:"reachable" doc:"Whether it has answered just now."`
 }

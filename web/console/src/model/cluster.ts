@@ -9,7 +9,7 @@ export interface Member {
   /** Records of its shards that it has not applied yet. */
   lag: number;
   sessions: number;
-  /** Since when the node that was asked has known it: milliseconds of the clock, or NaN. */
+  /** When it started, or joined again, by its own clock: milliseconds, or NaN. */
   since: number;
   /** Whether it answered; without, lag and sessions are not known. */
   reachable: boolean;
