@@ -236,6 +236,13 @@ func (l *inbounds) breakLink(in *inbound, reason string, still func() bool) bool
 	return broken
 }
 
+// streams returns how many streams of other nodes this one follows.
+func (l *inbounds) streams() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.source)
+}
+
 func (l *inbounds) all() []*inbound {
 	l.mu.Lock()
 	defer l.mu.Unlock()

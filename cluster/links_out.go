@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,6 +97,20 @@ func (l *outbounds) ack(m *wire.Signal) {
 	if out := l.find(m.GetFrom(), m.GetEpoch()); out != nil {
 		out.ack(m.GetNumber())
 	}
+}
+
+// streams returns how many streams of this node others follow, once for each.
+func (l *outbounds) streams() int {
+	l.mu.Lock()
+	links := slices.Collect(maps.Values(l.byPeer))
+	l.mu.Unlock()
+	followed := 0
+	for _, out := range links {
+		out.wishes.Lock()
+		followed += len(out.wanted)
+		out.wishes.Unlock()
+	}
+	return followed
 }
 
 // stop closes all links; none is opened after it.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"bongsu/cluster/view"
 	"bongsu/internal/hub"
@@ -34,6 +35,7 @@ type Node struct {
 	keys      *keys
 	metrics   *nodeMetrics
 	links     *linkMetrics
+	gauges    []prometheus.Collector
 	place     // ports are filled in at the first start
 	// By Start:
 	ip    string // under which others reach this node; empty alone
@@ -86,6 +88,11 @@ func New(opts Options) (*Node, error) {
 	n := &Node{
 		opts: opts, log: log, gossipLog: &gossipLog{log: log}, keys: keys, place: place,
 		metrics: metrics, links: links, births: make(chan birth, 1), urls: newURLs(),
+	}
+	n.gauges = streamGauges(n.traffic)
+	if err := register(opts.Metrics, n.gauges); err != nil {
+		unregister(opts.Metrics, slices.Concat(metrics.all(), links.all()))
+		return nil, err
 	}
 	n.moves.owners = make(map[int32]string)
 	n.life, n.end = context.WithCancel(context.Background())
@@ -183,7 +190,7 @@ func (n *Node) Stop() {
 			n.base.stop()
 		}
 		n.evicting.Wait()
-		unregister(n.opts.Metrics, slices.Concat(n.metrics.all(), n.links.all()))
+		unregister(n.opts.Metrics, slices.Concat(n.metrics.all(), n.links.all(), n.gauges))
 	})
 }
 

@@ -153,7 +153,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	}
 	t.Cleanup(node.Stop)
 	node.OwnershipChanged()
-	want := map[string]float64{"bongsu_cluster_members": 1, "bongsu_cluster_unowned_shards": testShards - 2, "bongsu_cluster_moves_total": 2}
+	want := map[string]float64{"bongsu_cluster_members": 1, "bongsu_cluster_unowned_shards": testShards - 2, "bongsu_cluster_moves_total": 2, "bongsu_link_streams": 0}
 	eventually(t, "the metrics say what is", 5*time.Second, func() bool {
 		families, err := registry.Gather()
 		if err != nil {

@@ -49,6 +49,26 @@ func (m *linkMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.messages, m.entries, m.bytes, m.repairs, m.overflows, m.retries, m.refused}
 }
 
+// streamGauges say how many streams the links of the present traffic carry.
+func streamGauges(present func() (*traffic, error)) []prometheus.Collector {
+	gauge := func(direction string, count func(*traffic) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "bongsu", Name: "link_streams", ConstLabels: prometheus.Labels{"direction": direction},
+			Help: "Streams that are followed between nodes: in are those of others that this node follows, out those of its own, once for each other node.",
+		}, func() float64 {
+			t, err := present()
+			if err != nil {
+				return 0 // the node has not started
+			}
+			return float64(count(t))
+		})
+	}
+	return []prometheus.Collector{
+		gauge(received, func(t *traffic) int { return t.in.streams() }),
+		gauge(sent, func(t *traffic) int { return t.out.streams() }),
+	}
+}
+
 func (m *linkMetrics) know(peer string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -61,8 +61,14 @@ func TestANodeFollowsAStreamOfAnotherFromItsHeadOn(t *testing.T) {
 		defer b.follower.mu.Unlock()
 		return b.follower.marks["7"]["all"] == 9 && b.follower.floors["admin:7"] == 5
 	})
+	if in, out := b.traffic.in.streams(), a.traffic.out.streams(); in != 2 || out != 2 {
+		t.Errorf("the follower counts %d streams, the owner %d; want 2", in, out)
+	}
 	b.traffic.Unfollow("all")
 	soon(t, "the owner has no follower", func() bool { return a.owner.followers("all") == 0 })
+	if in, out := b.traffic.in.streams(), a.traffic.out.streams(); in != 1 || out != 1 {
+		t.Errorf("the follower counts %d streams, the owner %d; want 1", in, out)
+	}
 	if a.owner.followers("admin:7") != 1 {
 		t.Error("another stream was unfollowed too")
 	}
