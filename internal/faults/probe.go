@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -37,14 +38,14 @@ type prober struct {
 	shards  []hub.Stream // by shard
 	ingress []hub.Stream // by ingress partition
 
-	mu       sync.Mutex
-	avoid    *Node // is not published to
-	arrivals map[*Node]map[hub.Stream][]arrival
-	failures []error // of posts to nodes that nothing had befallen
+	mu    sync.Mutex
+	avoid *Node // is not published to
+	// toShards and toIngress are what was sent, each probe to all of those streams.
+	toShards, toIngress []*probe
+	tries               int // to publish
+	arrivals            map[*Node]map[hub.Stream][]arrival
+	refused             []error // by nodes that nothing had befallen, or by Kafka
 }
-
-// arrival is an entry's delivery: sent and received on the prober's clock.
-type arrival struct{ sent, received time.Duration }
 
 func newProber(c *Cluster, shards int32) *prober {
 	p := &prober{cluster: c, began: time.Now(), shards: make([]hub.Stream, shards), arrivals: map[*Node]map[hub.Stream][]arrival{}}
@@ -133,12 +134,35 @@ func (w *watcher) Entry(stream hub.Stream, _ uint64, raw []byte) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := w.arrivals[w.node][stream]
-	list = append(list, arrival{sent, now})
-	if len(list) > 1024 && list[512].sent < now-keepProbes {
-		list = append([]arrival(nil), list[512:]...)
+	w.arrivals[w.node][stream] = keep(w.arrivals[w.node][stream], arrival{sent, now}, func(a arrival) bool { return a.sent < now-keepProbes })
+}
+
+// keep appends to a list, and lets go of some of it when it is long and old.
+func keep[T any](list []T, one T, old func(T) bool) []T {
+	const some = 512
+	if list = append(list, one); len(list) > 2*some && old(list[some]) {
+		return append([]T(nil), list[some:]...)
 	}
-	w.arrivals[w.node][stream] = list
+	return list
+}
+
+// begin notes a probe that is about to be sent to the streams of a list.
+func (p *prober) begin(list *[]*probe) *probe {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tries++
+	now := p.clock()
+	one := &probe{sent: now}
+	*list = keep(*list, one, func(old *probe) bool { return old.sent < now-keepProbes })
+	return one
+}
+
+// refuse notes why a probe was not taken.
+func (p *prober) refuse(one *probe, where string, why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one.refused = true
+	p.refused = append(p.refused, fmt.Errorf("%s at %s: %w", where, p.clock().Round(time.Millisecond), why))
 }
 
 // Unread is never called: the client passes counts over.
@@ -162,17 +186,15 @@ func (p *prober) post(ctx context.Context, token string) {
 	defer under.Wait()
 	for n := 0; ctx.Err() == nil; n++ {
 		<-ticker.C
-		node := p.target(n)
+		node, one := p.target(n), p.begin(&p.toShards)
 		event := map[string]any{
 			"id": fmt.Sprint("shard-", n), "type": "NOTICE", "title": "probe", "targets": p.shards,
-			"data": map[string]any{"sent": int64(p.clock())},
+			"data": map[string]any{"sent": int64(one.sent)},
 		}
 		// A slow answer must not slow the probes down.
 		under.Go(func() {
 			if err := call(ctx, http.MethodPost, node.URL+"/api/v1/events", token, event, nil); err != nil && ctx.Err() == nil {
-				p.mu.Lock()
-				p.failures = append(p.failures, fmt.Errorf("%s at %s: %w", node.Name, p.clock().Round(time.Millisecond), err))
-				p.mu.Unlock()
+				p.refuse(one, node.Name, err)
 			}
 		})
 	}
@@ -213,17 +235,20 @@ func (p *prober) produce(ctx context.Context) {
 	defer ticker.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
 		<-ticker.C
+		one := p.begin(&p.toIngress)
 		var messages []*sarama.ProducerMessage
 		for partition, stream := range p.ingress {
 			value, err := json.Marshal(map[string]any{
 				"id": fmt.Sprint("ingress-", partition, "-", n), "type": "NOTICE", "title": "probe",
-				"targets": []hub.Stream{stream}, "data": map[string]any{"sent": int64(p.clock())},
+				"targets": []hub.Stream{stream}, "data": map[string]any{"sent": int64(one.sent)},
 			})
 			if err == nil {
 				messages = append(messages, &sarama.ProducerMessage{Topic: Topic, Partition: int32(partition), Value: sarama.ByteEncoder(value)})
 			}
 		}
-		_ = producer.SendMessages(messages) // what is lost is not waited for: the next comes soon
+		if err := producer.SendMessages(messages); err != nil && ctx.Err() == nil {
+			p.refuse(one, "Kafka", err)
+		}
 	}
 }
 
@@ -240,18 +265,16 @@ func (p *prober) first(node *Node, stream hub.Stream, since time.Duration) (time
 	return 0, false
 }
 
-// slowest returns the longest that an entry of the stream, sent between the two
-// times, was on its way to the node. That is how long the stream paused.
-func (p *prober) slowest(node *Node, stream hub.Stream, from, to time.Duration) time.Duration {
+// pause returns the longest that a stream stood still for a node, as what was sent
+// between the two times shows.
+func (p *prober) pause(node *Node, stream hub.Stream, from, to time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var most time.Duration
-	for _, a := range p.arrivals[node][stream] {
-		if a.sent >= from && a.sent < to {
-			most = max(most, a.received-a.sent)
-		}
+	sent := p.toShards
+	if slices.Contains(p.ingress, stream) {
+		sent = p.toIngress
 	}
-	return most
+	return longestPause(sent, p.arrivals[node][stream], from, to, p.clock())
 }
 
 // awaitFlow waits until every stream flows to every node again, except to one.
@@ -295,6 +318,17 @@ func viewFrom(ctx context.Context, node *Node) (clusterView, error) {
 		return view, err
 	}
 	return view, call(ctx, http.MethodGet, node.URL+"/api/v1/cluster", token, nil, &view)
+}
+
+// owners returns the name of each shard's owner.
+func (v *clusterView) owners() map[int32]string {
+	owners := map[int32]string{}
+	for _, m := range v.Members {
+		for _, shard := range m.Shards {
+			owners[shard] = m.Name
+		}
+	}
+	return owners
 }
 
 // owned returns the shards of a member.

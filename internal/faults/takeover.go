@@ -18,57 +18,6 @@ const (
 	calm = 2 * time.Second
 )
 
-// Figures are measurements, with what they must be.
-type Figures struct {
-	Title   string    `json:"title"`
-	Started time.Time `json:"started"`
-	Rows    []Figure  `json:"figures"`
-	// Notes say what else was seen.
-	Notes []string `json:"notes,omitempty"`
-}
-
-// Figure is one measurement over several tries, in seconds.
-type Figure struct {
-	Name string `json:"name"`
-	report.Spans
-	// Goal is what it must be, in words; Met whether it is.
-	Goal string `json:"goal,omitempty"`
-	Met  bool   `json:"met"`
-	// Each holds every try in its order.
-	Each []float64 `json:"each,omitempty"`
-}
-
-// add adds a measurement; met judges it, nil wants nothing of it.
-func (f *Figures) add(name, goal string, seconds []float64, met func(report.Spans) bool) {
-	each := slices.Clone(seconds)
-	spans := report.SpansOf(seconds)
-	f.Rows = append(f.Rows, Figure{Name: name, Spans: spans, Goal: goal, Met: met == nil || spans.Count > 0 && met(spans), Each: each})
-}
-
-// Met reports whether every measurement is as it must be.
-func (f *Figures) Met() bool {
-	return !slices.ContainsFunc(f.Rows, func(r Figure) bool { return !r.Met })
-}
-
-// Lines returns the measurements, a line each.
-func (f *Figures) Lines() []string {
-	lines := []string{f.Title}
-	for _, r := range f.Rows {
-		line := fmt.Sprintf("  %-58s n %-6d", r.Name, r.Count)
-		if r.Max > 0 { // else it is a count, or nothing was measured
-			line += fmt.Sprintf(" p50 %6.0f ms  p99 %6.0f ms  max %6.0f ms", 1000*r.P50, 1000*r.P99, 1000*r.Max)
-		}
-		switch {
-		case r.Goal != "" && r.Met:
-			line += "  " + r.Goal + ": met"
-		case r.Goal != "":
-			line += "  " + r.Goal + ": MISSED"
-		}
-		lines = append(lines, line)
-	}
-	return append(lines, f.Notes...)
-}
-
 // TakeoverConfig says what to measure.
 type TakeoverConfig struct {
 	Cluster ClusterConfig
@@ -106,7 +55,7 @@ func Takeover(ctx context.Context, config TakeoverConfig) (f *Figures, err error
 			return nil, fmt.Errorf("handover %d: %w", i+1, err)
 		}
 	}
-	return m.figures(started), nil
+	return m.figures(started, config), nil
 }
 
 // takeover is a measurement under way. Each of its lists has one value a try.
@@ -120,29 +69,36 @@ type takeover struct {
 	joinMoved, joinKept, joinIngress          []float64
 }
 
-func (t *takeover) figures(started time.Time) *Figures {
+// figures judges what was measured. A try of which nothing was seen is missing in
+// its row, which is then not as it must be.
+func (t *takeover) figures(started time.Time, config TakeoverConfig) *Figures {
 	f := &Figures{Title: "Takeovers", Started: started}
 	const moved, kept = "p50 ≤ 2 s, max ≤ 5 s", "max ≤ 300 ms"
-	within := func(limit float64) func(report.Spans) bool {
-		return func(s report.Spans) bool { return s.Max <= limit }
+	within := func(limit float64, tries int) func(report.Spans) bool {
+		return func(s report.Spans) bool { return s.Count == tries && s.Max <= limit }
 	}
-	takeover := func(s report.Spans) bool { return s.P50 <= 2 && s.Max <= 5 }
-	f.add("kill -9: the first of the owner's shards delivers again", "", t.killFirst, nil)
-	f.add("kill -9: all of the owner's shards deliver again", moved, t.killAll, takeover)
-	f.add("kill -9: all of Kafka's ingress partitions deliver again", moved, t.killIngress, takeover)
-	f.add("kill -9: longest pause of a shard whose owner stays", kept, t.killKept, within(0.3))
+	if n := config.Kills; n > 0 {
+		takeover := func(s report.Spans) bool { return s.Count == n && s.P50 <= 2 && s.Max <= 5 }
+		f.add("kill -9: the first of the owner's shards delivers again", "", t.killFirst, nil)
+		f.add("kill -9: all of the owner's shards deliver again", moved, t.killAll, takeover)
+		f.add("kill -9: all of Kafka's ingress partitions deliver again", moved, t.killIngress, takeover)
+		f.add("kill -9: longest pause of a shard whose owner stays", kept, t.killKept, within(0.3, n))
+	}
 	for _, way := range []struct {
 		name                 string
 		moved, kept, ingress []float64
 	}{{"leave", t.leaveMoved, t.leaveKept, t.leaveIngress}, {"join", t.joinMoved, t.joinKept, t.joinIngress}} {
-		f.add(way.name+": longest pause of a shard that moves", "max ≤ 1 s", way.moved, within(1))
-		f.add(way.name+": longest pause of a shard whose owner stays", kept, way.kept, within(0.3))
-		f.add(way.name+": longest pause of an ingress partition", "max ≤ 1 s", way.ingress, within(1))
+		if n := config.Handovers; n > 0 {
+			f.add(way.name+": longest pause of a shard that moves", "max ≤ 1 s", way.moved, within(1, n))
+			f.add(way.name+": longest pause of a shard whose owner stays", kept, way.kept, within(0.3, n))
+			f.add(way.name+": longest pause of an ingress partition", "max ≤ 1 s", way.ingress, within(1, n))
+		}
 	}
 	t.prober.mu.Lock()
 	defer t.prober.mu.Unlock()
-	if n := len(t.prober.failures); n > 0 {
-		f.Notes = append(f.Notes, fmt.Sprintf("  %d publishes over HTTP to a node that nothing had befallen failed, first: %v", n, t.prober.failures[0]))
+	f.none("publishes refused, by nodes that nothing befell or by Kafka", len(t.prober.refused), t.prober.tries)
+	if len(t.prober.refused) > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("  the first publish that was refused: %v", t.prober.refused[0]))
 	}
 	return f
 }
@@ -184,38 +140,51 @@ func (t *takeover) kill(ctx context.Context, victim *Node) error {
 	if err := victim.Kill(); err != nil {
 		return err
 	}
+	gone := t.prober.clock() // what is sent from now on is another's to deliver
 	var waits []time.Duration
 	for _, shard := range lost {
-		wait, err := t.awaitFirst(ctx, victim, t.prober.shards[shard], at)
+		wait, err := t.awaitFirst(ctx, victim, t.prober.shards[shard], gone)
 		if err != nil {
 			return err
 		}
-		waits = append(waits, wait)
+		waits = append(waits, wait-at)
 	}
-	var ingress time.Duration
+	var ingress []time.Duration
 	for _, stream := range t.prober.ingress {
-		wait, err := t.awaitFirst(ctx, victim, stream, at)
+		wait, err := t.awaitFirst(ctx, victim, stream, gone)
 		if err != nil {
 			return err
 		}
-		ingress = max(ingress, wait)
+		ingress = append(ingress, wait-at)
 	}
 	if err := pause(ctx, calm); err != nil { // what is on its way is measured, too
 		return err
 	}
-	if len(lost) > 0 {
+	if len(waits) > 0 {
 		t.killFirst = append(t.killFirst, slices.Min(waits).Seconds())
-		t.killAll = append(t.killAll, slices.Max(waits).Seconds())
 	}
-	_, kept := t.pauses(victim, before, before, at, t.prober.clock()-calm/2)
-	t.killIngress, t.killKept = append(t.killIngress, ingress.Seconds()), append(t.killKept, kept.Seconds())
-	t.log.Info("killed", "node", victim.Name, "shards", len(lost), "all", slices.Max(append(waits, 0)), "ingress", ingress, "kept", kept)
+	moved, kept := t.pauses(victim, before, before, at)
+	waits, ingress = append(waits, moved...), append(ingress, t.ingressPauses(victim, at)...)
+	t.killAll, t.killIngress, t.killKept = worst(t.killAll, waits), worst(t.killIngress, ingress), worst(t.killKept, kept)
+	t.log.Info("killed", "node", victim.Name, "shards", len(lost), "all", longest(waits), "ingress", longest(ingress), "kept", longest(kept))
 	return victim.Start()
 }
 
-// awaitFirst waits until a stream's entry, sent after at, has come to every other
-// node, and returns how long after at.
-func (t *takeover) awaitFirst(ctx context.Context, victim *Node, stream hub.Stream, at time.Duration) (time.Duration, error) {
+// longest returns the longest of the pauses, 0 if there are none.
+func longest(pauses []time.Duration) time.Duration { return slices.Max(append(pauses, 0)) }
+
+// worst appends the longest of the pauses to what a row has, and nothing if there
+// are none: nothing was seen then.
+func worst(row []float64, pauses []time.Duration) []float64 {
+	if len(pauses) == 0 {
+		return row
+	}
+	return append(row, longest(pauses).Seconds())
+}
+
+// awaitFirst waits until a stream's entry, sent at a time or later, has come to
+// every other node, and returns when it had.
+func (t *takeover) awaitFirst(ctx context.Context, victim *Node, stream hub.Stream, since time.Duration) (time.Duration, error) {
 	limited, cancel := context.WithTimeout(ctx, takeoverWithin)
 	defer cancel()
 	var last time.Duration
@@ -224,9 +193,9 @@ func (t *takeover) awaitFirst(ctx context.Context, victim *Node, stream hub.Stre
 			continue
 		}
 		for {
-			received, ok := t.prober.first(node, stream, at)
+			received, ok := t.prober.first(node, stream, since)
 			if ok {
-				last = max(last, received-at)
+				last = max(last, received)
 				break
 			}
 			if err := pause(limited, askEvery); err != nil {
@@ -251,11 +220,10 @@ func (t *takeover) handOver(ctx context.Context, node *Node) error {
 	if err != nil {
 		return err
 	}
-	moved, kept := t.pauses(node, before, after, at, t.prober.clock()-calm/2)
-	ingress := t.ingressPause(node, at)
-	t.leaveMoved, t.leaveKept = append(t.leaveMoved, moved.Seconds()), append(t.leaveKept, kept.Seconds())
-	t.leaveIngress = append(t.leaveIngress, ingress.Seconds())
-	t.log.Info("left", "node", node.Name, "moved", moved, "kept", kept, "ingress", ingress)
+	moved, kept := t.pauses(node, before, after, at)
+	ingress := t.ingressPauses(node, at)
+	t.leaveMoved, t.leaveKept, t.leaveIngress = worst(t.leaveMoved, moved), worst(t.leaveKept, kept), worst(t.leaveIngress, ingress)
+	t.log.Info("left", "node", node.Name, "moved", longest(moved), "kept", longest(kept), "ingress", longest(ingress))
 	before, at = after, t.prober.clock()
 	if err := node.Start(); err != nil {
 		return err
@@ -266,11 +234,10 @@ func (t *takeover) handOver(ctx context.Context, node *Node) error {
 	if after, err = t.rest(ctx, node); err != nil {
 		return err
 	}
-	moved, kept = t.pauses(node, before, after, at, t.prober.clock()-calm/2)
-	ingress = t.ingressPause(node, at)
-	t.joinMoved, t.joinKept = append(t.joinMoved, moved.Seconds()), append(t.joinKept, kept.Seconds())
-	t.joinIngress = append(t.joinIngress, ingress.Seconds())
-	t.log.Info("joined", "node", node.Name, "moved", moved, "kept", kept, "ingress", ingress)
+	moved, kept = t.pauses(node, before, after, at)
+	ingress = t.ingressPauses(node, at)
+	t.joinMoved, t.joinKept, t.joinIngress = worst(t.joinMoved, moved), worst(t.joinKept, kept), worst(t.joinIngress, ingress)
+	t.log.Info("joined", "node", node.Name, "moved", longest(moved), "kept", longest(kept), "ingress", longest(ingress))
 	return nil
 }
 
@@ -285,45 +252,38 @@ func (t *takeover) rest(ctx context.Context, node *Node) (clusterView, error) {
 	return viewFrom(ctx, t.other(node))
 }
 
-// pauses returns the longest pause, as the other nodes saw it, of the shards whose
-// owner changed between two views, and of those whose owner stayed. What the
-// victim owned before counts as moved.
-func (t *takeover) pauses(victim *Node, before, after clusterView, from, to time.Duration) (moved, kept time.Duration) {
-	owners := func(v clusterView) map[int32]string {
-		owners := map[int32]string{}
-		for _, m := range v.Members {
-			for _, shard := range m.Shards {
-				owners[shard] = m.Name
-			}
-		}
-		return owners
-	}
-	was, is := owners(before), owners(after)
+// pauses returns the longest pause since a time of every shard, as each other node
+// saw it: of those whose owner changed between two views, and of those whose owner
+// stayed. What the victim owned before counts as moved.
+func (t *takeover) pauses(victim *Node, before, after clusterView, from time.Duration) (moved, kept []time.Duration) {
+	was, is := before.owners(), after.owners()
+	to := t.prober.clock() - calm/2
 	for shard, stream := range t.prober.shards {
+		owner := was[int32(shard)]
+		stays := owner != victim.Name && owner == is[int32(shard)]
 		for _, node := range t.cluster.Nodes {
-			if node == victim {
-				continue
-			}
-			pause := t.prober.slowest(node, stream, from, to)
-			if owner := was[int32(shard)]; owner == victim.Name || owner != is[int32(shard)] {
-				moved = max(moved, pause)
-			} else {
-				kept = max(kept, pause)
+			switch {
+			case node == victim:
+			case stays:
+				kept = append(kept, t.prober.pause(node, stream, from, to))
+			default:
+				moved = append(moved, t.prober.pause(node, stream, from, to))
 			}
 		}
 	}
 	return moved, kept
 }
 
-// ingressPause returns the longest pause of an ingress partition since a time.
-func (t *takeover) ingressPause(victim *Node, from time.Duration) time.Duration {
-	var most time.Duration
+// ingressPauses returns the longest pause of every ingress partition since a time,
+// as each other node saw it.
+func (t *takeover) ingressPauses(victim *Node, from time.Duration) (pauses []time.Duration) {
+	to := t.prober.clock() - calm/2
 	for _, stream := range t.prober.ingress {
 		for _, node := range t.cluster.Nodes {
 			if node != victim {
-				most = max(most, t.prober.slowest(node, stream, from, t.prober.clock()-calm/2))
+				pauses = append(pauses, t.prober.pause(node, stream, from, to))
 			}
 		}
 	}
-	return most
+	return pauses
 }
