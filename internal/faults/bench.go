@@ -104,9 +104,7 @@ func Run(ctx context.Context, config Config) (r *report.Report, err error) {
 	b := &bench{config: config, cluster: cluster, kinds: kinds}
 	defer func() {
 		if closeErr := cluster.Close(); closeErr != nil && r != nil {
-			r.Violations = append(r.Violations, report.Violation{Kind: "end", Detail: closeErr.Error()})
-			r.ViolationsInAll++
-			r.OK = false
+			r.Violate(maxViolations, report.Violation{Kind: "end", Detail: closeErr.Error()})
 		}
 	}()
 	if r, err = b.run(ctx); err != nil {
@@ -215,10 +213,13 @@ func (b *bench) newReport(started time.Time) *report.Report {
 		r.Setup.Kinds = append(r.Setup.Kinds, string(kind))
 	}
 	for _, err := range failed {
-		r.Violations = append(r.Violations, report.Violation{Kind: "not healed", Detail: err.Error()})
+		r.Violate(maxViolations, report.Violation{Kind: "not healed", Detail: err.Error()})
+	}
+	if err := b.sampler.failure(); err != nil {
+		r.Violate(maxViolations, report.Violation{Kind: "metrics", Detail: err.Error()})
 	}
 	r.Load.Published, r.Load.Acknowledged = b.ledger.tries()
-	r.Load.Repeats, r.Load.Refused, r.Load.Marks = b.ledger.repeats, len(b.ledger.refused), b.load.count
+	r.Load.Posted, r.Load.Repeats, r.Load.Refused, r.Load.Marks = b.ledger.posted, b.ledger.repeats, len(b.ledger.refused), b.load.count
 	return r
 }
 
@@ -229,16 +230,36 @@ func (b *bench) judge(ctx context.Context, r *report.Report) error {
 	if err != nil {
 		return err
 	}
-	r.Violations = append(r.Violations, v.found...)
-	if r.Load.Acknowledged == 0 || len(r.Faults) == 0 && b.config.Duration > 0 && len(b.kinds) > 0 {
-		r.Violations = append(r.Violations, report.Violation{Kind: "idle", Detail: "nothing was published or no fault was injected: nothing was tested"})
-	}
-	r.ViolationsInAll, r.OK = len(r.Violations), len(r.Violations) == 0
-	r.Violations = r.Violations[:min(len(r.Violations), maxViolations)]
+	r.Violate(maxViolations, v.found...)
 	r.Load.JournalEntries, r.Load.JournalDuplicates, r.Load.Pages = count.Entries(), count.Duplicates(), v.pages
 	r.Load.Received, r.Load.Sessions, r.Load.Gaps = b.crowd.counts()
 	b.service(r)
+	r.Violate(maxViolations, idle(r, b.config.Duration > 0 && len(b.kinds) > 0)...)
 	return nil
+}
+
+// idle says what there was nothing of: it cannot have been tested.
+func idle(r *report.Report, wantFaults bool) (found []report.Violation) {
+	for _, part := range []struct {
+		what   string
+		count  int
+		wanted bool
+	}{
+		{"event was acknowledged", r.Load.Acknowledged, true},
+		{"publish over HTTP was acknowledged", r.Load.Posted, true},
+		{"entry is in the journal", r.Load.JournalEntries, true},
+		{"entry was received", r.Load.Received, true},
+		{"wait for an entry was measured", r.Load.Latency.Count, true},
+		{"timeline was compared", r.Load.Pages, true},
+		{"read mark was acknowledged", r.Load.Marks, true},
+		{"sample of a node's metrics was taken", len(r.Nodes), true},
+		{"fault was injected", len(r.Faults), wantFaults},
+	} {
+		if part.count == 0 && part.wanted {
+			found = append(found, report.Violation{Kind: "idle", Detail: "no " + part.what})
+		}
+	}
+	return found
 }
 
 // service fills in how long people were without it.

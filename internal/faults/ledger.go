@@ -20,6 +20,8 @@ type Ledger struct {
 
 	mu     sync.Mutex
 	events []published
+	// posted counts what was acknowledged over HTTP.
+	posted int
 	// repeats counts tries beyond the first; refused says why nodes did not take what
 	// was published over HTTP.
 	repeats int
@@ -54,6 +56,15 @@ func (l *Ledger) acknowledge(number int, source int32, place int64) {
 	defer l.mu.Unlock()
 	e := &l.events[number]
 	e.acked, e.source, e.place = max(1, l.clock()), source, place
+}
+
+// acknowledgePost writes down that an event that was published over HTTP is
+// acknowledged.
+func (l *Ledger) acknowledgePost(number int) {
+	l.acknowledge(number, -1, 0)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.posted++
 }
 
 // again counts a try beyond the first; refused, if not nil, is why a node did not

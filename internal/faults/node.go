@@ -198,9 +198,12 @@ func (n *Node) logTail() string {
 
 // complaints returns what a log must never hold, if this one does.
 func (n *Node) complaints() []string {
+	if n.PID() == 0 {
+		return nil // it was never started
+	}
 	text, err := os.ReadFile(n.log)
 	if err != nil {
-		return nil // it was never started
+		return []string{fmt.Sprintf("the log of %s cannot be read: %v", n.Name, err)}
 	}
 	var found []string
 	for _, bad := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: ", jwtSecret, clusterSecret} {

@@ -215,7 +215,7 @@ func (l *load) post(ctx context.Context, token string) {
 			}
 			err := call(ctx, http.MethodPost, node.URL+"/api/v1/events", token, body, nil)
 			if err == nil {
-				l.ledger.acknowledge(number, -1, 0)
+				l.ledger.acknowledgePost(number)
 				break
 			}
 			l.ledger.again(err)

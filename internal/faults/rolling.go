@@ -33,7 +33,7 @@ func Rolling(ctx context.Context, config RollingConfig) (*report.Report, *Figure
 	f := &Figures{Title: "Rolling restart", Started: time.Now()}
 	config.balanced = true
 	config.watch = func(b *bench) {
-		f.reconnects(b.crowd, config.Drain)
+		f.reconnects(b.crowd, config.Drain, config.Rounds*config.Nodes)
 		for _, err := range b.ledger.refused {
 			f.Notes = append(f.Notes, fmt.Sprintf("  refused at %v", err))
 		}
@@ -42,16 +42,16 @@ func Rolling(ctx context.Context, config RollingConfig) (*report.Report, *Figure
 	if err != nil {
 		return nil, nil, err
 	}
-	f.Rows = append(f.Rows,
-		Figure{Name: "longest time without service, by person", Spans: r.Service.Longest, Met: true},
-		Figure{Name: "acknowledged to received, by entry", Spans: r.Load.Latency, Met: true},
-		Figure{Name: "publishes over HTTP that a node refused", Goal: "none", Met: r.Load.Refused == 0, Spans: report.Spans{Count: r.Load.Refused}},
-	)
+	f.count("restarts", len(r.Faults), config.Rounds*config.Nodes)
+	f.spans("longest time without service, by person", "", r.Service.Longest, nil)
+	f.spans("acknowledged to received, by entry", "", r.Load.Latency, nil)
+	f.none("publishes over HTTP that a node refused", r.Load.Refused, r.Load.Posted)
 	return r, f, nil
 }
 
-// reconnects adds how the ends of connections are spread, restart by restart.
-func (f *Figures) reconnects(c *crowd, window time.Duration) {
+// reconnects adds how the ends of connections are spread, restart by restart, of
+// which there were so many.
+func (f *Figures) reconnects(c *crowd, window time.Duration, wanted int) {
 	byNode := map[string][]time.Duration{}
 	codes := map[int]int{}
 	for _, p := range c.people {
@@ -65,8 +65,10 @@ func (f *Figures) reconnects(c *crowd, window time.Duration) {
 		p.mu.Unlock()
 	}
 	var spread []float64
+	told := 0
 	for _, node := range c.nodes {
 		for _, ends := range restarts(byNode[node.Name], 2*window) {
+			told++
 			for _, end := range ends {
 				spread = append(spread, (end - ends[0]).Seconds())
 			}
@@ -75,6 +77,7 @@ func (f *Figures) reconnects(c *crowd, window time.Duration) {
 		}
 	}
 	f.Notes = append(f.Notes, fmt.Sprintf("  ends of connections by close code, 0 is a broken one: %v", codes))
+	f.count("restarts that told clients to come back", told, wanted)
 	f.add("moment at which a client is told to come back", fmt.Sprintf("spread over %s", window), spread, func(s report.Spans) bool {
 		w := window.Seconds()
 		return s.Max <= 1.2*w && s.P50 > 0.3*w && s.P50 < 0.7*w

@@ -1,7 +1,9 @@
 package faults
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,14 +23,20 @@ const maxMetrics = 32 << 20
 // metrics are a node's metrics by name and labels, as Prometheus writes them.
 type metrics map[string]float64
 
-// sum adds up what begins with name and holds every one of the parts.
-func (m metrics) sum(name string, parts ...string) float64 {
-	total := 0.0
+// errNoMetric means that a node does not have a metric, which is not the same as 0.
+var errNoMetric = errors.New("there is no such metric")
+
+// sum adds up what is called name and holds every one of the parts; what has the
+// name and none of the parts adds nothing. There must be something of that name:
+// the error wraps errNoMetric.
+func (m metrics) sum(name string, parts ...string) (float64, error) {
+	total, found := 0.0, false
 next:
 	for key, value := range m {
 		if key != name && !strings.HasPrefix(key, name+"{") {
 			continue
 		}
+		found = true
 		for _, part := range parts {
 			if !strings.Contains(key, part) {
 				continue next
@@ -36,7 +44,10 @@ next:
 		}
 		total += value
 	}
-	return total
+	if !found {
+		return 0, fmt.Errorf("%w: %s", errNoMetric, name)
+	}
+	return total, nil
 }
 
 // scrape reads a node's counters and gauges.
@@ -91,6 +102,7 @@ type sampler struct {
 
 	mu     sync.Mutex
 	series map[string][]report.Sample
+	failed error // the first metric that was not there
 }
 
 // run samples until ctx ends. A node that does not answer has no sample then.
@@ -110,22 +122,40 @@ func (s *sampler) run(ctx context.Context) {
 	}
 }
 
+// add takes a sample. A metric that is not there is a failure, not 0.
 func (s *sampler) add(name string, m metrics) {
-	sample := report.Sample{
-		At: s.clock().Seconds(), RSS: m["process_resident_memory_bytes"], Goroutines: m["go_goroutines"],
+	sample := report.Sample{At: s.clock().Seconds()}
+	var missing []error
+	read := func(metric string) float64 {
+		value, err := m.sum(metric)
+		missing = append(missing, err)
+		return value
 	}
+	sample.RSS, sample.Goroutines = read("process_resident_memory_bytes"), read("go_goroutines")
 	for _, also := range s.also {
 		if sample.Other == nil {
 			sample.Other = map[string]float64{}
 		}
-		sample.Other[also] = m.sum(also)
+		sample.Other[also] = read(also)
 	}
+	err := errors.Join(missing...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil {
+		s.failed = cmp.Or(s.failed, fmt.Errorf("%s: %w", name, err))
+		return
+	}
 	if s.series == nil {
 		s.series = map[string][]report.Sample{}
 	}
 	s.series[name] = append(s.series[name], sample)
+}
+
+// failure returns why a sample could not be taken of what a node answered.
+func (s *sampler) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // result returns the series in the order of the nodes.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
 
 	"bongsu/internal/faults/report"
+	"bongsu/internal/hub"
 )
 
 // StreamsConfig says how many streams to touch.
@@ -20,101 +20,148 @@ type StreamsConfig struct {
 	Streams  int
 	Rate     float64
 	Duration time.Duration
+	// Visitors is how many sessions at a time follow a stream that is about to be
+	// touched, at a node that does not own it, and go when they have its event.
+	Visitors int
 }
 
-// Streams publishes to very many streams and watches the nodes' memory and
-// goroutines, which must become level.
+const (
+	// lookEvery is how often the nodes' metrics are read.
+	lookEvery = 5 * time.Second
+	// storedWithin is how long the last events may take into the timeline.
+	storedWithin = time.Minute
+)
+
+// Streams publishes to very many streams, some of which are followed for a while,
+// and watches what the nodes hold, which must become level and stay within its
+// bounds.
 func Streams(ctx context.Context, config StreamsConfig) (*Figures, []report.NodeSeries, error) {
 	cluster, err := OpenCluster(ctx, config.Cluster)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = cluster.Close() }() // what it has to say was measured before
-	f := &Figures{Title: fmt.Sprintf("%d streams touched in %s", config.Streams, config.Duration), Started: time.Now()}
-	s := &sampler{
-		nodes: cluster.Nodes, every: 5 * time.Second, clock: func() time.Duration { return time.Since(f.Started) },
-		also: []string{"go_memstats_heap_inuse_bytes", "bongsu_actors_live", "bongsu_actors"},
+	view, err := viewFrom(ctx, cluster.Nodes[0])
+	if err != nil {
+		return nil, nil, err
 	}
+	f := &Figures{Title: fmt.Sprintf("%d streams touched in %s", config.Streams, config.Duration), Started: time.Now()}
+	s := &sampler{nodes: cluster.Nodes, every: lookEvery, clock: func() time.Duration { return time.Since(f.Started) }, also: gaugeNames()}
+	t := &touching{config: config, kafka: cluster.Kafka.Addr()}
+	v := newVisits(cluster.Nodes, view, t)
 	life, end := context.WithCancel(ctx)
 	defer end()
 	go s.run(life)
-	sent, err := touch(ctx, cluster, config)
+	visited := make(chan struct{})
+	go func() {
+		defer close(visited)
+		v.run(life, config.Visitors)
+	}()
+	err = t.run(ctx)
+	end()
+	<-visited
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.failure(); err != nil {
+		return nil, nil, err
+	}
+	stored, err := awaitStored(ctx, cluster.Nodes, t.count())
 	if err != nil {
 		return nil, nil, err
 	}
 	series := s.result()
-	f.Notes = append(f.Notes, fmt.Sprintf("  %d events to %d streams", sent, min(sent, config.Streams)))
-	for _, node := range series {
-		f.level(node, "memory", func(s report.Sample) float64 { return s.RSS }, 1.15)
-		f.level(node, "goroutines", func(s report.Sample) float64 { return s.Goroutines }, 1.15)
-	}
+	f.count("streams touched", min(t.count(), config.Streams), config.Streams)
+	f.count("events in the timeline, of all that were acknowledged", stored, t.count())
+	v.judge(f, config)
+	f.levels(cluster.Nodes, series, config)
 	return f, series, nil
 }
 
-// touch publishes at the rate, each stream in its turn, and returns how many events
-// were acknowledged.
-func touch(ctx context.Context, cluster *Cluster, config StreamsConfig) (int, error) {
-	producer, err := newProducer(cluster.Kafka.Addr())
+// touching publishes at the rate, to each stream in its turn.
+type touching struct {
+	config StreamsConfig
+	kafka  string
+	sent   atomic.Int64 // events that were acknowledged: the number of the next
+}
+
+// count returns how many events were acknowledged.
+func (t *touching) count() int { return int(t.sent.Load()) }
+
+// stream returns the stream of an event by its number.
+func (t *touching) stream(number int) hub.Stream {
+	return hub.AdminStream(fmt.Sprint("touched", number%t.config.Streams))
+}
+
+// run publishes until the time is over.
+func (t *touching) run(ctx context.Context) error {
+	producer, err := newProducer(t.kafka)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { _ = producer.Close() }()
-	began, sent, said := time.Now(), 0, time.Now()
-	for time.Since(began) < config.Duration {
-		due := int(time.Since(began).Seconds()*config.Rate) - sent
+	began, said := time.Now(), time.Now()
+	for time.Since(began) < t.config.Duration {
+		sent := t.count()
+		due := int(time.Since(began).Seconds()*t.config.Rate) - sent
 		if due < 1 {
 			if err := pause(ctx, publishEvery); err != nil {
-				return sent, err
+				return err
 			}
 			continue
 		}
-		var batch []*sarama.ProducerMessage
-		for range min(due, most) {
-			stream := fmt.Sprint("admin:touched", sent%config.Streams)
-			value, err := json.Marshal(notice(sent, []string{stream}))
-			if err != nil {
-				return sent, err
-			}
-			batch = append(batch, &sarama.ProducerMessage{Topic: Topic, Key: sarama.StringEncoder(stream), Value: sarama.ByteEncoder(value)})
-			sent++
+		batch, err := t.batch(sent, min(due, most))
+		if err != nil {
+			return err
 		}
 		if err := producer.SendMessages(batch); err != nil {
-			return sent, err
+			return err
 		}
+		t.sent.Add(int64(len(batch)))
 		if time.Since(said) > 30*time.Second {
 			said = time.Now()
-			logTouched(config.Cluster.Log, sent, config.Streams)
+			t.config.Cluster.Log.Info("touched", "events", t.count(), "streams", min(t.count(), t.config.Streams))
 		}
 	}
-	return sent, nil
+	return nil
 }
 
-func logTouched(log *slog.Logger, sent, streams int) {
-	log.Info("touched", "events", sent, "streams", min(sent, streams))
-}
-
-// level compares the last fifth of a series with the fifth before the middle: what
-// has become level has not grown by more than the factor.
-func (f *Figures) level(node report.NodeSeries, what string, of func(report.Sample) float64, factor float64) {
-	values := make([]float64, len(node.Samples))
-	for i, sample := range node.Samples {
-		values[i] = of(sample)
+// batch returns n events from a number on.
+func (t *touching) batch(from, n int) ([]*sarama.ProducerMessage, error) {
+	var batch []*sarama.ProducerMessage
+	for number := from; number < from+n; number++ {
+		stream := string(t.stream(number))
+		value, err := json.Marshal(notice(number, []string{stream}))
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, &sarama.ProducerMessage{Topic: Topic, Key: sarama.StringEncoder(stream), Value: sarama.ByteEncoder(value)})
 	}
-	fifth := len(values) / 5
-	if fifth == 0 {
-		f.Notes = append(f.Notes, fmt.Sprintf("  %s: too few samples of %s", node.Name, what))
-		return
-	}
-	middle, last := median(values[2*fifth:3*fifth]), median(values[4*fifth:])
-	f.Rows = append(f.Rows, Figure{
-		Name: what + " of " + node.Name + " becomes level", Goal: fmt.Sprintf("at the end ≤ %.2f × the middle", factor),
-		Met: last <= factor*middle, Spans: report.Spans{Count: len(values)}, Each: values,
-	})
-	f.Notes = append(f.Notes, fmt.Sprintf("  %s: %s %.0f at first, %.0f in the middle, %.0f at the end, %.0f at most",
-		node.Name, what, values[0], middle, last, slices.Max(values)))
+	return batch, nil
 }
 
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+// awaitStored waits until the timeline has so many entries, or that takes too long,
+// and returns how many it has.
+func awaitStored(ctx context.Context, nodes []*Node, want int) (int, error) {
+	deadline := time.Now().Add(storedWithin)
+	for {
+		stored := 0.0
+		for _, node := range nodes {
+			m, err := scrape(ctx, node)
+			if err != nil {
+				return 0, err
+			}
+			count, err := m.sum("bongsu_timeline_entries_total")
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", node.Name, err)
+			}
+			stored += count
+		}
+		if int(stored) >= want || time.Now().After(deadline) {
+			return int(stored), nil
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return 0, err
+		}
+	}
 }

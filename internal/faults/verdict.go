@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
 	"bongsu/internal/checker"
 	"bongsu/internal/faults/replay"
 	"bongsu/internal/faults/report"
+	"bongsu/internal/hub"
 )
 
 const (
@@ -21,6 +23,10 @@ const (
 	standsStill = 20 * time.Second
 	// repeatsWithin is how long is waited for what comes twice.
 	repeatsWithin = 2 * time.Second
+	// wrongTimeline is the kind of violation of a timeline that is not as the journal
+	// is, lostMark that of a read mark that was acknowledged and is gone, noAnswer
+	// that of a question about them that no node answers.
+	wrongTimeline, lostMark, noAnswer = "timeline", "mark lost", "no answer"
 	// readers is how many timelines are read at once.
 	readers = 4
 )
@@ -65,11 +71,21 @@ func (v *verdict) judge(ctx context.Context) (*replay.Count, error) {
 	for _, name := range count.Streams() {
 		run.Timelines[name] = fromJournal(name, count.IDs(name))
 	}
+	for _, e := range run.Published { // one whose stream the journal does not have is missing in it
+		for _, target := range e.Targets {
+			if run.Timelines[target] == nil {
+				run.Timelines[target] = []checker.Listed{}
+			}
+		}
+	}
 	v.compareTimelines(ctx, count)
 	for i, p := range v.crowd.people {
 		checked := p.checked()
 		v.counts(ctx, &checked, p, v.cluster.Nodes[i%len(v.cluster.Nodes)])
 		run.People = append(run.People, checked)
+		for _, name := range neverJoined(&checked, p.names) {
+			v.report("not followed", "no session of %s ever named %s", p.admin, name)
+		}
 		for _, strange := range p.strange {
 			v.report("client", "%s: %s", p.admin, strange)
 		}
@@ -83,6 +99,17 @@ func (v *verdict) judge(ctx context.Context) (*replay.Count, error) {
 		}
 	}
 	return count, nil
+}
+
+// neverJoined returns those of the streams that no session of a person was told of:
+// what is missing of them could not be told from what is not theirs.
+func neverJoined(p *checker.Person, names []hub.Stream) (missing []hub.Stream) {
+	for _, name := range names {
+		if !slices.ContainsFunc(p.Steps, func(s checker.Step) bool { return s.Kind == checker.Joined && s.Stream == string(name) }) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // awaitJournal waits until every acknowledged event is in the journal. One that
@@ -206,20 +233,20 @@ func (v *verdict) compareTimelines(ctx context.Context, count *replay.Count) {
 func (v *verdict) compareTimeline(ctx context.Context, node *Node, stream, token string, ids []string) {
 	listed, err := listAll(ctx, node, token, url.Values{"stream": {stream}})
 	if err != nil {
-		v.report("timeline", "%s does not show %s: %v", node.Name, stream, err)
+		v.report(noAnswer, "%s does not show %s: %v", node.Name, stream, err)
 		return
 	}
 	v.mu.Lock()
 	v.pages++
 	v.mu.Unlock()
 	if len(listed) != len(ids) {
-		v.report("timeline", "%s shows %d entries of %s, the journal has %d", node.Name, len(listed), stream, len(ids))
+		v.report(wrongTimeline, "%s shows %d entries of %s, the journal has %d", node.Name, len(listed), stream, len(ids))
 	}
 	want := fromJournal(stream, ids)
 	for i := range min(len(listed), len(want)) {
 		got := listed[i]
 		if got.Stream != stream || got.Seq != want[i].Seq || got.ID != want[i].ID {
-			v.report("timeline", "%s shows %s of %s as number %d, the journal has %s as number %d",
+			v.report(wrongTimeline, "%s shows %s of %s as number %d, the journal has %s as number %d",
 				node.Name, got.ID, got.Stream, got.Seq, want[i].ID, want[i].Seq)
 			return // the rest of this timeline follows from it
 		}
@@ -233,12 +260,12 @@ func (v *verdict) counts(ctx context.Context, checked *checker.Person, p *person
 	if err := retry(ctx, func() error {
 		return call(ctx, http.MethodGet, node.URL+"/api/v1/unread", p.token, nil, &count)
 	}); err != nil {
-		v.report("unread", "%s does not count for %s: %v", node.Name, p.admin, err)
+		v.report(noAnswer, "%s does not count for %s: %v", node.Name, p.admin, err)
 		return
 	}
 	listed, err := listAll(ctx, node, p.token, url.Values{"unread": {"true"}})
 	if err != nil {
-		v.report("unread", "%s does not list for %s: %v", node.Name, p.admin, err)
+		v.report(noAnswer, "%s does not list for %s: %v", node.Name, p.admin, err)
 		return
 	}
 	checked.Unread, checked.UnreadList = &checker.Unread{Total: count.Total, Streams: count.Streams}, listed
@@ -250,7 +277,7 @@ func (v *verdict) counts(ctx context.Context, checked *checker.Person, p *person
 			continue
 		}
 		if left := count.Streams[stream]; left > places[i]-m.seq {
-			v.report("mark lost", "%s read %s up to %d of %d, as %s acknowledged at %s, yet %s counts %d unread",
+			v.report(lostMark, "%s read %s up to %d of %d, as %s acknowledged at %s, yet %s counts %d unread",
 				p.admin, stream, m.seq, places[i], m.by, m.at.Round(time.Millisecond), node.Name, left)
 		}
 	}

@@ -29,9 +29,11 @@ type Report struct {
 	// people waited then says nothing of the hub.
 	Stalls     []Wait      `json:"stalls"`
 	Violations []Violation `json:"violations"`
-	// ViolationsInAll counts them where Violations holds the first only.
-	ViolationsInAll int          `json:"violationsInAll"`
-	Nodes           []NodeSeries `json:"nodes"`
+	// ViolationsInAll counts them where Violations holds the first only, and
+	// ViolationsByKind those of each kind.
+	ViolationsInAll  int            `json:"violationsInAll"`
+	ViolationsByKind map[string]int `json:"violationsByKind,omitempty"`
+	Nodes            []NodeSeries   `json:"nodes"`
 }
 
 // Setup is what the run stood on.
@@ -50,6 +52,8 @@ type Setup struct {
 type Load struct {
 	Published    int `json:"published"`
 	Acknowledged int `json:"acknowledged"`
+	// Posted are those of the acknowledged events that were published over HTTP.
+	Posted int `json:"posted"`
 	// Repeats are tries beyond an event's first, over Kafka and HTTP.
 	Repeats int `json:"repeats"`
 	// Refused counts HTTP publishes that a node did not take at the first try.
@@ -117,6 +121,22 @@ type PersonGaps struct {
 type Violation struct {
 	Kind   string `json:"kind"`
 	Detail string `json:"detail"`
+}
+
+// Violate adds broken promises. It lists no more than most of them in all, and
+// counts every one.
+func (r *Report) Violate(most int, violations ...Violation) {
+	for _, v := range violations {
+		if len(r.Violations) < most {
+			r.Violations = append(r.Violations, v)
+		}
+		if r.ViolationsByKind == nil {
+			r.ViolationsByKind = map[string]int{}
+		}
+		r.ViolationsByKind[v.Kind]++
+	}
+	r.ViolationsInAll += len(violations)
+	r.OK = r.ViolationsInAll == 0
 }
 
 // NodeSeries is what one node's metrics said over time.

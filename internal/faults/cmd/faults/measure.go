@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"bongsu/internal/faults"
@@ -138,6 +139,7 @@ type streamsCmd struct {
 	Streams  int           `default:"100000" help:"How many streams."`
 	Rate     float64       `default:"500" help:"Events a second, each stream in its turn."`
 	Duration time.Duration `default:"10m" help:"For how long."`
+	Visitors int           `default:"50" help:"Sessions at a time that follow a stream until it is touched, at a node that does not own it."`
 	Env      []string      `help:"Further settings of the nodes, NAME=value."`
 }
 
@@ -146,7 +148,9 @@ func (c *streamsCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	f, series, err := faults.Streams(ctx, faults.StreamsConfig{Cluster: cluster, Streams: c.Streams, Rate: c.Rate, Duration: c.Duration})
+	f, series, err := faults.Streams(ctx, faults.StreamsConfig{
+		Cluster: cluster, Streams: c.Streams, Rate: c.Rate, Duration: c.Duration, Visitors: c.Visitors,
+	})
 	if err != nil {
 		return err
 	}
@@ -197,11 +201,11 @@ func (c *mutantsCmd) Run(ctx context.Context, e *environment) error {
 
 func verdict(m *faults.MutantResult) string {
 	switch {
-	case m.OK() && m.Found:
-		return "found out"
+	case m.OK() && m.Name != "":
+		return "found out by " + strings.Join(m.Found, ", ")
 	case m.OK():
 		return "nothing found, as it must be"
-	case m.Found:
+	case m.Name == "":
 		return "A SOUND HUB IS BLAMED"
 	}
 	return "NOT FOUND OUT"
