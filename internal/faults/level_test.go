@@ -159,3 +159,45 @@ func TestAVisitGoesToANodeThatDoesNotOwnTheStream(t *testing.T) {
 		t.Error("a stream without an owner is visited")
 	}
 }
+
+func TestAVisitorWaitsForItsEvent(t *testing.T) {
+	touch := &touching{config: StreamsConfig{Streams: 10}}
+	v := &visitor{stream: touch.stream(13), id: eventID(13), came: make(chan struct{})}
+	came := func() bool {
+		select {
+		case <-v.came:
+			return true
+		default:
+			return false
+		}
+	}
+	v.Entry("admin:touched3", 1, []byte(`{"id":"e0000003"}`))
+	v.Entry("all", 1, []byte(`{"id":"e0000013"}`))
+	if came() {
+		t.Error("another event of the stream, or the event of another stream, is taken for it")
+	}
+	for range 2 { // a client may be given it again
+		if v.Entry("admin:touched3", 2, []byte(`{"id":"e0000013"}`)); !came() {
+			t.Error("the event has not come")
+		}
+	}
+}
+
+func TestEveryStreamIsTouchedInItsTurn(t *testing.T) {
+	touch := &touching{config: StreamsConfig{Streams: 10}}
+	batch, err := touch.batch(25, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]bool{}
+	for _, m := range batch {
+		key, err := m.Key.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[string(key)] = true
+	}
+	if first, err := batch[0].Key.Encode(); err != nil || string(first) != "admin:touched5" || len(keys) != 10 {
+		t.Errorf("from %q on %d streams were touched: %v", first, len(keys), err)
+	}
+}
