@@ -17,8 +17,8 @@ const (
 	doubtful = 70 * time.Second
 	// askEvery is how long after a question the next may follow.
 	askEvery = time.Second
-	// askAgain is how long an answer is waited for. A client may answer only the
-	// last of several pings (RFC 6455, section 5.5.3).
+	// askAgain is how long an answer is waited for at least. A client may answer only
+	// the last of several pings (RFC 6455, section 5.5.3).
 	askAgain = 10 * time.Second
 )
 
@@ -173,7 +173,7 @@ func (p *progress) ask(now time.Time) (number uint64, due bool) {
 	ms := now.UnixMilli()
 	wait := askEvery
 	if p.asking {
-		wait = askAgain
+		wait = max(askAgain, p.patience)
 	}
 	if !p.asks() || p.owes == 0 || ms-p.askedAt < wait.Milliseconds() {
 		return 0, false
