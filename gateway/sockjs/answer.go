@@ -83,7 +83,7 @@ func (s *server) serveAnswer(w http.ResponseWriter, r *http.Request, id string, 
 		return
 	}
 	_ = out.control.SetReadDeadline(time.Time{}) // that was the request's
-	session.gateway.Heard()
+	session.asked()
 	if session.pump(r, out) {
 		session.pipe.detach()
 		session.leftAlone()
@@ -104,13 +104,16 @@ func (s *session) pump(r *http.Request, out *answerWriter) bool {
 		over = timer.C
 	}
 	for out.sent < out.limit {
+		if r.Context().Err() != nil {
+			s.aborted()
+			return false
+		}
 		frame, last := s.pipe.take()
 		switch {
 		case frame == nil:
 			select {
 			case <-s.pipe.ready:
 			case <-r.Context().Done():
-				return false
 			case <-over:
 				if !s.beats.Load() { // else it is closed when it beats no more
 					return true

@@ -20,8 +20,22 @@
 // A client that has sent a heart-beat and then neither sends nor asks for anything
 // for two and a half heart-beats of the gateway is closed as silent. One that
 // has sent none has to ask for a new answer once a minute, and is gone when it has
-// had none open for 5 s: a dead client's connection takes frames for long. A session
-// that ends without DISCONNECT is taken to have missed what was last written to it.
+// had none open for 5 s: a dead client's connection takes frames for long.
+//
+// Over WebSocket clients answer pings. Over HTTP nothing is answered, and pages that
+// are left say no goodbye; what a client has got is taken from what it does:
+//
+//   - asking for another answer proves all that the ones before carried, because
+//     clients ask when they have read one to its end;
+//   - a request that says something, and the end of an answer's connection on the
+//     client's side, prove what was written 3 s before or more. The end of a
+//     connection of which the client should have beaten in the last 30 s, and has
+//     not, proves nothing, nor does an answer that cannot be written.
+//
+// STOMP's questions, which stand between the frames that wait and are not sent to
+// clients, are answered by that. A session whose page is left ends where that is
+// proven: because a question follows within two seconds, the next page is given again
+// what was written in the last 3 to 5 s, and nothing after 5 s of quiet.
 //
 // What waits in sessions is bounded, for each and for the node. A session that would
 // go beyond the node's bound is closed as slow.

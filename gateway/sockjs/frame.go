@@ -99,7 +99,7 @@ func decode(data []byte, alone bool) ([]string, error) {
 }
 
 // lines is the Carrier of a pipe: each message a JSON string on a line of its
-// own, and other frames as they are.
+// own, other frames as they are, and a ping as a line that begins with the marker.
 type lines struct{}
 
 func (lines) Name() string { return "sockjs" }
@@ -109,6 +109,12 @@ func (lines) AppendMessage(dst, payload []byte) []byte {
 }
 
 func (lines) AppendHeartbeat(dst []byte) []byte { return append(dst, "h\n"...) }
+
+func (lines) AppendPing(dst, text []byte) []byte {
+	return append(append(append(dst, marker), text...), '\n')
+}
+
+func (lines) Patience() time.Duration { return patience }
 
 func (lines) AppendClose(dst []byte, why gateway.Close) []byte {
 	return append(append(dst, closeText(why.Code(), why.Reason())...), '\n')

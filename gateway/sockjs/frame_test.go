@@ -41,7 +41,7 @@ func TestCharactersThatBrowsersMangleAreEscaped(t *testing.T) {
 }
 
 func TestFramesOfSockJS(t *testing.T) {
-	p := newPipe(&budget{most: 1 << 30}, func() {})
+	p := newPipe(&budget{most: 1 << 30}, func(string) {}, func() {})
 	c := lines{}
 	var b []byte
 	b = c.AppendMessage(b, []byte("a\n\x00"))
@@ -97,7 +97,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte("a\nb"), []byte("\xff\u2028\U0001f600"))
 	f.Add([]byte(""), []byte(`",]"`))
 	f.Fuzz(func(t *testing.T, one, two []byte) {
-		p := newPipe(&budget{most: 1 << 30}, func() {})
+		p := newPipe(&budget{most: 1 << 30}, func(string) {}, func() {})
 		p.take()
 		if _, err := p.Write(lines{}.AppendMessage(lines{}.AppendMessage(nil, one), two)); err != nil {
 			t.Fatal(err)

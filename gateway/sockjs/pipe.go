@@ -21,6 +21,9 @@ const frameBytes = 32 << 10
 // written waits until an answer takes it. Writing blocks while too much waits, and
 // Close keeps what waits. Nothing can be read from it.
 //
+// Lines that begin with the marker are STOMP's questions. Clients are not sent them;
+// the pipe answers them as far as it can be known what the client has got.
+//
 // Where the budget of all pipes has no room, the pipe overflows: all that waits in
 // it gives way to a close frame, which is the last that the client gets.
 type pipe struct {
@@ -30,6 +33,7 @@ type pipe struct {
 	mu       sync.Mutex
 	waiting  []byte // whole lines
 	carried  int    // bytes that an answer has taken and is writing
+	proof    proof
 	room     sync.Cond
 	deadline time.Time
 	timer    *time.Timer // wakes a writer at the deadline
@@ -41,8 +45,10 @@ type pipe struct {
 	onEnd    func() // called once, by a goroutine of its own, when the client has or will have no more
 }
 
-func newPipe(b *budget, onEnd func()) *pipe {
-	p := &pipe{ready: make(chan struct{}, 1), budget: b, onEnd: onEnd}
+// newPipe returns a pipe with the open frame in it. answered is called, with the
+// pipe locked, with the newest question that all the client has got stands before.
+func newPipe(b *budget, answered func(question string), onEnd func()) *pipe {
+	p := &pipe{ready: make(chan struct{}, 1), budget: b, proof: proof{answered: answered}, onEnd: onEnd}
 	p.room.L = &p.mu
 	p.replace([]byte("o\n"))
 	return p
@@ -179,7 +185,8 @@ type pipeAddr struct{}
 func (pipeAddr) Network() string { return "sockjs" }
 func (pipeAddr) String() string  { return "sockjs" }
 
-// attach gives the pipe to an answer. It reports false while another has it.
+// attach gives the pipe to an answer, whose client has read the last to its end. It
+// reports false while another has it.
 func (p *pipe) attach() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,18 +194,47 @@ func (p *pipe) attach() bool {
 		return false
 	}
 	p.taken = true
+	p.proof.readAll()
 	if len(p.waiting) > 0 || p.ended {
 		p.signal()
 	}
 	return true
 }
 
-// detach takes the pipe from the answer.
+// detach takes the pipe from the answer, which has written all that it took.
 func (p *pipe) detach() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken = false
 	p.carry(0)
+	p.passMarkers()
+}
+
+// alive notes a sign of life of the client.
+func (p *pipe) alive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.proof.alive(time.Now())
+}
+
+// passMarkers removes the questions that come next: what was said before them has
+// been written. p.mu is held.
+func (p *pipe) passMarkers() {
+	now := time.Now()
+	for len(p.waiting) > 0 && p.waiting[0] == marker {
+		size := bytes.IndexByte(p.waiting, '\n') + 1
+		p.proof.reach(string(p.waiting[1:size-1]), now)
+		p.remove(size)
+		p.budget.give(size)
+	}
+}
+
+// remove takes the first n bytes out of what waits. p.mu is held.
+func (p *pipe) remove(n int) {
+	if p.waiting = p.waiting[n:]; len(p.waiting) == 0 {
+		p.waiting = nil
+	}
+	p.room.Broadcast()
 }
 
 // carry notes how much the answer is writing now; what it wrote before is gone.
@@ -215,6 +251,7 @@ func (p *pipe) take() (frame []byte, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.carry(0)
+	p.passMarkers()
 	switch {
 	case len(p.waiting) == 0 && p.ended:
 		return []byte(`c[3000,"Go away!"]`), true
@@ -222,21 +259,19 @@ func (p *pipe) take() (frame []byte, last bool) {
 		return nil, false
 	}
 	frame, size := nextFrame(p.waiting)
-	p.waiting = p.waiting[size:]
+	p.remove(size)
 	p.carry(size)
-	if len(p.waiting) == 0 {
-		p.waiting = nil
-	} else {
+	p.proof.give()
+	if len(p.waiting) > 0 {
 		p.signal()
 	}
-	p.room.Broadcast()
 	if last = frame[0] == 'c'; last {
 		p.end()
 	}
 	return frame, last
 }
 
-// nextFrame returns the frame that whole lines begin with, and how many bytes of
+// nextFrame returns the frame that whole lines begin with, a marker not, and how many bytes of
 // them it is made of: messages that follow each other go into one, up to about
 // frameBytes.
 func nextFrame(lines []byte) (frame []byte, size int) {

@@ -24,6 +24,7 @@ type session struct {
 	turn    chan struct{} // holds a token while a request speaks
 	sends   chan struct{} // holds a token for each that wants to
 	beats   atomic.Bool   // the client has sent a heart-beat, and so goes on to
+	spoke   atomic.Int64  // Unix milliseconds of its last request
 
 	mu    sync.Mutex
 	alone *time.Timer // ends the session of a client that has no request open
@@ -69,7 +70,7 @@ func (s *server) obtain(id string) (*session, error) {
 		turn: make(chan struct{}, 1), sends: make(chan struct{}, maxSends),
 	}
 	bound := make(chan struct{})
-	made.pipe = newPipe(&s.budget, func() {
+	made.pipe = newPipe(&s.budget, made.stomp.Answered, func() {
 		<-bound
 		made.gateway.Gone()
 	})
@@ -97,14 +98,30 @@ func (s *session) visited() bool {
 	return s.alone.Stop()
 }
 
-// leave ends the session of a client that is gone. Nobody knows when it went, and
-// so what it has got: one that leaves on purpose says so first, which has ended
-// the session already.
+// leave ends the session of a client that is gone. Nobody knows when it went: what
+// is not proven to have arrived it may not have got. One that says goodbye first has
+// ended the session already.
 func (s *session) leave() {
 	s.gateway.Close(gateway.CloseSilent)
 	s.gateway.Gone()
 	s.pipe.discard()
 	s.server.registry.remove(s)
+}
+
+// asked notes that the client has made a request.
+func (s *session) asked() {
+	s.spoke.Store(time.Now().UnixMilli())
+	s.gateway.Heard()
+}
+
+// aborted notes that the client's side has ended the connection of an answer. A
+// client whose machine has died does not: it falls silent, and the gateway closes
+// its session before its connection times out.
+func (s *session) aborted() {
+	if s.beats.Load() && time.Now().UnixMilli()-s.spoke.Load() >= asleep.Milliseconds() {
+		return
+	}
+	s.pipe.alive()
 }
 
 // took notes that an answer has carried a frame. That is a sign of life only of a
@@ -118,6 +135,7 @@ func (s *session) took() {
 // say gives the session what a client says, in its turn. It reports false if the
 // request ended before.
 func (s *session) say(ctx context.Context, messages []string) bool {
+	s.pipe.alive()
 	select {
 	case s.sends <- struct{}{}:
 		defer func() { <-s.sends }()
@@ -131,8 +149,8 @@ func (s *session) say(ctx context.Context, messages []string) bool {
 	case <-ctx.Done():
 		return false
 	}
-	s.gateway.Heard()
-	defer s.gateway.Heard() // it may have been us who kept the client from being heard
+	s.asked()
+	defer s.asked() // it may have been us who kept the client from being heard
 	for _, message := range messages {
 		if message == "\n" || message == "\r\n" {
 			s.beats.Store(true)

@@ -17,9 +17,13 @@ const (
 	doubtful = 70 * time.Second
 	// askEvery is how long after a question the next may follow.
 	askEvery = time.Second
-	// askAgain is how long an answer is waited for at least. A client may answer only
-	// the last of several pings (RFC 6455, section 5.5.3).
+	// askAgain is how long an answer is waited for at least before the same is asked
+	// again. A client may answer only the last of several pings (RFC 6455, section
+	// 5.5.3), and the gateway pings, too.
 	askAgain = 10 * time.Second
+	// mostAsked is how many questions may be unanswered. Of more, the second goes: the
+	// oldest is the likeliest to be answered by a slow client, and the newest say most.
+	mostAsked = 8
 )
 
 // progress is how far a session has come in its streams: what has been written,
@@ -38,13 +42,11 @@ type progress struct {
 	// What the client answers for.
 	patience time.Duration // how long an answer may take; 0 if it cannot be asked
 	got      track
-	asked    track // what the answer to the question under way will mean
-	asking   bool
-	number   uint64 // of the last question
-	answers  uint64 // how many there have been
+	asked    []question // those that are not answered, oldest first
+	number   uint64     // of the last question
+	answers  uint64     // how many there have been
 	askedAt  int64
 	owes     int64 // when the first of what it has not answered for was written, or 0
-	unasked  int64 // when the first was that was written behind the question, or 0
 
 	// Where it was at lateAt, and at a moment that is doubtful before that or more.
 	// They are never changed, but replaced.
@@ -57,6 +59,13 @@ type progress struct {
 	baseUntil time.Time
 	resumed   []string // destinations that have had their first
 	held      track    // where streams stand of which no subscription has taken all
+}
+
+// question is one that the client is asked. Its answer answers those before it, too.
+type question struct {
+	number uint64
+	at     track // what the answer means
+	behind int64 // when the first was written behind it and before the next, or 0
 }
 
 // progressFrom returns the progress of a session that begins at the cursor. patience
@@ -142,8 +151,8 @@ func (p *progress) carry(now time.Time) {
 	if p.owes == 0 {
 		p.got = append(p.got[:0], p.stands(now)...)
 		p.owes = ms
-	} else if p.asking && p.unasked == 0 {
-		p.unasked = ms
+	} else if last := len(p.asked) - 1; last >= 0 && p.asked[last].behind == 0 {
+		p.asked[last].behind = ms
 	}
 }
 
@@ -172,26 +181,44 @@ func (p *progress) move(stream hub.Stream, seq uint64) {
 func (p *progress) ask(now time.Time) (number uint64, due bool) {
 	ms := now.UnixMilli()
 	wait := askEvery
-	if p.asking {
+	if last := len(p.asked) - 1; last >= 0 && p.asked[last].behind == 0 { // it would be the same
 		wait = max(askAgain, p.patience)
 	}
 	if !p.asks() || p.owes == 0 || ms-p.askedAt < wait.Milliseconds() {
 		return 0, false
 	}
-	p.asked = append(p.asked[:0], p.stands(now)...)
-	p.asking, p.askedAt, p.unasked = true, ms, 0
 	p.number++
+	p.askedAt = ms
+	p.asked = append(p.asked, question{number: p.number, at: slices.Clone(p.stands(now))})
+	if len(p.asked) > mostAsked {
+		if p.asked[0].behind == 0 {
+			p.asked[0].behind = p.asked[1].behind
+		}
+		p.asked = slices.Delete(p.asked, 1, 2)
+	}
 	return p.number, true
 }
 
 // answered takes the client's answer to a question. Others are ignored.
 func (p *progress) answered(name string) {
-	if number, err := strconv.ParseUint(name, 10, 64); err != nil || !p.asking || number != p.number {
+	number, err := strconv.ParseUint(name, 10, 64)
+	if err != nil {
 		return
 	}
-	p.got, p.asked = p.asked, p.got
-	p.asking = false
-	p.owes, p.unasked = p.unasked, 0
+	i := slices.IndexFunc(p.asked, func(q question) bool { return q.number == number })
+	if i < 0 {
+		return
+	}
+	p.got, p.owes = p.asked[i].at, 0
+	for _, q := range p.asked[i:] {
+		if q.behind != 0 {
+			p.owes = q.behind
+			break
+		}
+	}
+	if p.asked = slices.Delete(p.asked, 0, i+1); p.owes == 0 {
+		p.asked = p.asked[:0]
+	}
 	p.answers++
 	p.moves++
 }
@@ -206,7 +233,7 @@ func (p *progress) rewind(stream hub.Stream, seq uint64, now time.Time) {
 	if at := p.got.at(stream); at != nil {
 		*at = min(*at, seq)
 	}
-	p.asking, p.unasked = false, 0
+	p.asked = nil // what they mean is no more so
 	if p.owes == 0 {
 		p.owes = now.UnixMilli()
 	}
@@ -214,7 +241,11 @@ func (p *progress) rewind(stream hub.Stream, seq uint64, now time.Time) {
 
 // reset notes that the stream has begun another life, which stands at seq.
 func (p *progress) reset(stream hub.Stream, seq uint64) {
-	for _, t := range []*track{&p.base, &p.held, &p.got, &p.asked, &p.late, &p.early} {
+	tracks := []*track{&p.base, &p.held, &p.got, &p.late, &p.early}
+	for i := range p.asked {
+		tracks = append(tracks, &p.asked[i].at)
+	}
+	for _, t := range tracks {
 		if t.at(stream) != nil {
 			*t = slices.Clone(*t)
 			*t.at(stream) = seq

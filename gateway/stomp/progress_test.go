@@ -80,10 +80,37 @@ func TestAQuestionThatIsNotAnsweredIsPutAgain(t *testing.T) {
 	if !due {
 		t.Fatal("it is not put again")
 	}
-	p.answered(strconv.FormatUint(first, 10))
-	p.wantSurely(t, noon, 0)
 	p.answered(strconv.FormatUint(second, 10))
 	p.wantSurely(t, noon, 1)
+	p.answered(strconv.FormatUint(first, 10))
+	p.wantSurely(t, noon, 1)
+}
+
+// An answer may come long after its question: what is written meanwhile is asked for.
+func TestFurtherQuestionsArePutWhileOneIsUnderWay(t *testing.T) {
+	p := answering(hub.Cursor{hub.All: 0})
+	var last uint64
+	for i := range uint64(40) { // a question behind each entry
+		now := noon.Add(time.Duration(i) * time.Second)
+		p.write(hub.All, i+1, true, now)
+		number, due := p.ask(now)
+		if !due || len(p.asked) > mostAsked {
+			t.Fatalf("entry %d is asked for: %v; %d questions", i+1, due, len(p.asked))
+		}
+		last = number
+	}
+	p.answered(strconv.FormatUint(last-4, 10)) // of the newest
+	p.wantSurely(t, noon, 36)
+	if since := p.owes; since != noon.Add(36*time.Second).UnixMilli() {
+		t.Errorf("it owes an answer since %d", since)
+	}
+	p.answered(strconv.FormatUint(1, 10)) // overtaken
+	p.wantSurely(t, noon, 36)
+	p.answered(strconv.FormatUint(last, 10))
+	p.wantSurely(t, noon, 40)
+	if p.owes != 0 {
+		t.Error("it still owes an answer")
+	}
 }
 
 func TestAClientIsLateThatOwesAnAnswerForSeconds(t *testing.T) {
