@@ -27,8 +27,8 @@
 // browsers answer without their page: so it is known what has surely arrived. A
 // connection that breaks counts as ended there, and so does one that is dead while
 // the server has not noticed: a page that comes back in the meantime goes on from it.
-// Where there is no ping, a session of a client that fell silent, or reads too
-// slowly, counts as ended where it stood before the silence, under steady traffic
-// at most two minutes and a half ago. What a page had not subscribed to when its
-// connection broke soon after CONNECTED counts as not sent.
+// A Carrier without pings has its own evidence, or none: then a session of a client
+// that fell silent, or reads too slowly, counts as ended where it stood before the
+// silence, under steady traffic at most two minutes and a half ago. What a page had
+// not subscribed to when its connection broke soon after CONNECTED counts as not sent.
 package stomp
