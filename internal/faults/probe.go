@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -318,6 +319,28 @@ func viewFrom(ctx context.Context, node *Node) (clusterView, error) {
 		return view, err
 	}
 	return view, call(ctx, http.MethodGet, node.URL+"/api/v1/cluster", token, nil, &view)
+}
+
+// settledView waits until every shard has an owner, as the node knows, that stays its
+// owner for a while, and returns who owns what.
+func settledView(ctx context.Context, node *Node) (clusterView, error) {
+	limited, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	var before map[int32]string
+	for {
+		view, err := viewFrom(limited, node)
+		if err != nil {
+			return view, err
+		}
+		owners := view.owners()
+		if len(owners) == int(view.Shards) && maps.Equal(owners, before) {
+			return view, nil
+		}
+		before = owners
+		if err := pause(limited, calm); err != nil {
+			return view, fmt.Errorf("%s knows the owners of %d of %d shards: %w", node.Name, len(owners), view.Shards, err)
+		}
+	}
 }
 
 // owners returns the name of each shard's owner.

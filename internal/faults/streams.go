@@ -41,7 +41,7 @@ func Streams(ctx context.Context, config StreamsConfig) (*Figures, []report.Node
 		return nil, nil, err
 	}
 	defer func() { _ = cluster.Close() }() // what it has to say was measured before
-	view, err := viewFrom(ctx, cluster.Nodes[0])
+	view, err := settledView(ctx, cluster.Nodes[0])
 	if err != nil {
 		return nil, nil, err
 	}
