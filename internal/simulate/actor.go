@@ -122,7 +122,8 @@ func (a *streamActor) take(records []hub.Record) {
 		items = append(items, item{actor: a, offset: records[i].Offset, entry: entry})
 		a.last = records[i].Offset
 	}
-	if len(fresh) > 0 {
+	if len(fresh) > 0 && len(a.followers) > 0 {
+		a.host.pushed(a.stream, fresh[len(fresh)-1].Seq)
 		for _, f := range a.followers {
 			f.Deliver(a.stream, fresh)
 		}

@@ -14,8 +14,11 @@ type client struct {
 	streams []hub.Stream
 	cursor  hub.Cursor
 
-	conn  int   // counts connections; an older one is dead
-	node  *node // of the present connection
+	moved map[hub.Stream]time.Duration // when the cursor last did
+
+	conn  int           // counts connections; an older one is dead
+	node  *node         // of the present connection
+	since time.Duration // when that began
 	heard time.Duration
 	away  bool // it is not connected, and waits
 	fails int
@@ -31,7 +34,7 @@ func (c *client) connect() {
 	w := c.cluster.world
 	c.conn++
 	conn := c.conn
-	c.away, c.heard = false, w.now
+	c.away, c.since, c.heard = false, w.now, w.now
 	c.node = c.cluster.nodes[w.rng.IntN(len(c.cluster.nodes))]
 	if c.node == nil {
 		c.lose()
@@ -77,12 +80,16 @@ func (c *client) lose() {
 }
 
 // welcome tells where the streams stand. One that is new begins there.
-func (c *client) welcome(heads map[hub.Stream]uint64) {
+// A node may be late, but not against what an owner has told it.
+func (c *client) welcome(heads, musts map[hub.Stream]uint64) {
 	c.fails = 0
 	for _, stream := range c.streams {
 		head := heads[stream]
 		if most := c.cluster.reference(stream).head(); head > most {
 			c.cluster.world.violate("%s: is told that %s stands at %d, and there are %d", c.name, stream, head, most)
+		}
+		if must := musts[stream]; head < must {
+			c.cluster.world.violate("%s: is told that %s stands at %d, and its owner has said %d", c.name, stream, head, must)
 		}
 		if _, known := c.cursor[stream]; !known {
 			c.cursor[stream] = head
@@ -103,15 +110,21 @@ func (c *client) entry(stream hub.Stream, seq uint64, id string) {
 	case seq > last+1:
 		w.violate("%s: got seq %d of %s after %d, and was told of no gap", c.name, seq, stream, last)
 	}
-	c.cursor[stream] = max(last, seq)
+	c.cursor[stream], c.moved[stream] = max(last, seq), w.now
 }
 
 // gap takes the word that entries will not be pushed.
-func (c *client) gap(stream hub.Stream, from, to uint64, reason string) {
+//
+// Behind is who misses more than is sent again, or waits for entries that the node
+// could not get for a long time.
+func (c *client) gap(stream hub.Stream, from, to uint64, reason string, gaveUp bool) {
 	last := c.cursor[stream]
 	c.cluster.world.tracef("%s: gap of %s from %d to %d, %s, at %d", c.name, stream, from, to, reason, last)
 	if reason != "behind" || from != last+1 || to < from || to > c.cluster.reference(stream).head() {
 		c.cluster.world.violate("%s: is told of a gap of %s from %d to %d (%s), and stands at %d", c.name, stream, from, to, reason, last)
+	}
+	if missed := to - last; !gaveUp && missed <= c.cluster.plan.catchUp {
+		c.cluster.world.violate("%s: is told of a gap of %s for %d entries, and %d are sent again", c.name, stream, missed, c.cluster.plan.catchUp)
 	}
 	c.cursor[stream] = to
 }

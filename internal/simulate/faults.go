@@ -10,7 +10,7 @@ var faults = []fault{
 	(*cluster).kill, (*cluster).kill, (*cluster).pause, (*cluster).pause, (*cluster).cutPair,
 	(*cluster).cutPeers, (*cluster).cutKafka, (*cluster).cutTimeline, (*cluster).cutAll,
 	(*cluster).kafkaAway, (*cluster).timelineAway, (*cluster).leave, (*cluster).evictByMistake,
-	(*cluster).falseDeath, (*cluster).cutClients,
+	(*cluster).falseDeath, (*cluster).cutClients, (*cluster).outcast, (*cluster).isolate,
 }
 
 // breakThings spreads the plan's faults over its time.
@@ -141,6 +141,33 @@ func (c *cluster) cutTimeline(n *node, lasts time.Duration) { c.cut(lasts, n.nod
 
 func (c *cluster) cutAll(n *node, lasts time.Duration) {
 	c.cut(lasts, n.node, append(c.places(), placeKafka, placeTimeline)...)
+}
+
+// outcast cuts a node that owns shards off from Kafka, which removes it from the
+// group: its peers still hear of it.
+func (c *cluster) outcast(n *node, lasts time.Duration) {
+	n = c.someOwner(n)
+	lasts = max(lasts, c.world.between(3*time.Second, 14*time.Second))
+	c.cut(lasts, n.node, placeKafka)
+	c.world.after(c.world.between(0, 2*time.Second), func() { c.group.evict(n.base) })
+}
+
+// isolate cuts a node that owns shards off from everything but clients, who come
+// to it from others meanwhile. The servers are in its reach again before its peers.
+func (c *cluster) isolate(n *node, lasts time.Duration) {
+	n = c.someOwner(n)
+	lasts = max(lasts, c.world.between(3*time.Second, 8*time.Second))
+	c.cut(lasts, n.node, placeKafka, placeTimeline)
+	c.cut(lasts+c.world.between(0, 4*time.Second), n.node, c.places()...)
+	c.world.after(c.world.between(2*time.Second, 8*time.Second), func() { c.cutClients(n, 0) })
+}
+
+// someOwner returns a node that owns something, n if there is none.
+func (c *cluster) someOwner(n *node) *node {
+	if owner := c.ownerOf(int32(c.world.rng.IntN(len(c.journal.logs)))); owner != nil {
+		return owner
+	}
+	return n
 }
 
 func (c *cluster) kafkaAway(_ *node, lasts time.Duration) {

@@ -26,7 +26,8 @@ type feed struct {
 	awaited []func()
 	tending bool
 	quiet   time.Duration // since when nobody uses it
-	gaveUp  bool
+	gaveUp  uint64        // up to where entries could not be got
+	must    uint64        // where an owner that was sure has said that the stream stands
 
 	// what the one who tends it has met
 	pause, patience time.Duration
@@ -181,8 +182,11 @@ func (f *feed) followed(task catchup.Task, head hub.Head, ok bool) {
 		f.again()
 		return
 	}
-	answer := f.rules.Follows(task, head)
+	answer := f.follows(task, head)
 	w.tracef("%s: follows %s at %d: %s", f.gateway.node.id, f.stream, head.Seq, [...]string{"good", "overtaken", "stale", "unsure"}[answer])
+	if !head.Unsure && answer != catchup.Overtaken {
+		f.must = max(f.must, head.Seq)
+	}
 	f.show()
 	switch answer {
 	case catchup.Good:
@@ -234,8 +238,8 @@ func (f *feed) fetched(task catchup.Task, entries []*hub.Entry, ok bool) {
 		f.failing = n.world.now
 	} else if n.world.now-f.failing > giveUpAfter {
 		n.world.seen.GivenUp++
-		f.gaveUp = true
 		f.rules.GiveUp(task)
+		f.gaveUp = f.rules.Window().Cut()
 		f.failing = never
 		f.show()
 		f.next()

@@ -13,6 +13,7 @@ type group struct {
 	world   *world
 	journal *journal
 	check   func(shard int32, next int64) // of each offset that is committed
+	gives   func(shard int32, p *process) // of each shard that a generation gives to a member
 
 	generation int32
 	members    map[string]*member
@@ -22,11 +23,13 @@ type group struct {
 	round     int
 	owners    []string // of each shard in this generation, "" for none
 	committed []int64
+	slow      float64 // the chance that committed offsets are not told yet
 }
 
 // member is what the coordinator knows of one member.
 type member struct {
 	id, node string
+	process  *process
 	heard    time.Duration // of the last request
 	joined   func(generation int32, id string, shards []int32)
 }
@@ -57,11 +60,11 @@ func newGroup(w *world, j *journal) *group {
 
 // join makes a node a member, or has a member join the next generation. joined is
 // called when that begins.
-func (g *group) join(id, node string, joined func(int32, string, []int32)) {
+func (g *group) join(id string, p *process, node string, joined func(int32, string, []int32)) {
 	m := g.members[id]
 	if m == nil {
 		g.ids++
-		m = &member{id: "member-" + strconv.Itoa(g.ids), node: node}
+		m = &member{id: "member-" + strconv.Itoa(g.ids), process: p, node: node}
 		g.members[m.id] = m
 	}
 	m.heard, m.joined = g.world.now, joined
@@ -138,6 +141,7 @@ func (g *group) complete() {
 		for shard, owner := range g.owners {
 			if owner == id {
 				shards = append(shards, int32(shard))
+				g.gives(int32(shard), m.process)
 			}
 		}
 		g.world.tracef("kafka: generation %d: %s of %s owns %v", g.generation, id, m.node, shards)

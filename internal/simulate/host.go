@@ -16,7 +16,14 @@ type host struct {
 	time    *timeline
 	mutant  rules.Mutant
 	shards  []*shard
-	changed func() // what the node owns, or answers for, may have changed
+	// owes returns what an answer must know, pushed and answered are told what was
+	// told: an answer that is not sure is not one.
+	owes     func(p *process, stream hub.Stream) uint64
+	pushed   func(stream hub.Stream, seq uint64)
+	answered func(p *process, stream hub.Stream, seq, owed uint64)
+	// heldBack is when records were last not taken because too much was unflushed.
+	heldBack time.Duration
+	changed  func() // what the node owns, or answers for, may have changed
 	// counted is the newest number that this process gave in each stream.
 	counted    map[hub.Stream]uint64
 	generation int32 // the newest that this node took part in
@@ -31,16 +38,18 @@ type host struct {
 // shard is one partition of the journal in a process.
 type shard struct {
 	id     int32
+	mutant rules.Mutant
 	rules  rules.Shard
+	end    int64 // where an earlier owner may have been, for the mutants
 	ledger *rules.Ledger
 	actors map[hub.Stream]*streamActor
 }
 
 func newHost(p *process, t *timeline, shards int, mutant rules.Mutant) *host {
-	h := &host{process: p, time: t, mutant: mutant, counted: map[hub.Stream]uint64{}}
+	h := &host{process: p, time: t, mutant: ruled(mutant), counted: map[hub.Stream]uint64{}}
 	for id := range shards {
 		h.shards = append(h.shards, &shard{
-			id: int32(id), ledger: rules.NewLedger(0, mutant), actors: map[hub.Stream]*streamActor{},
+			id: int32(id), mutant: mutant, ledger: rules.NewLedger(0, ruled(mutant)), actors: map[hub.Stream]*streamActor{},
 		})
 	}
 	h.writer = writer{host: h, every: p.world.between(0, 60*time.Millisecond)}
@@ -65,7 +74,7 @@ func (h *host) assigned(generation int32, mine []int32) {
 func (h *host) own(s *shard, generation int32, from, end int64) {
 	position := s.rules.Position()
 	warm := s.rules.Held()
-	if s.rules.Own(generation, from, end) {
+	if s.own(generation, from, end) {
 		if warm {
 			h.process.world.seen.WarmShardsPassed++
 		}
@@ -176,15 +185,14 @@ func (h *host) letGo() {
 
 // yield ends the tenures of shards that another node has had since a later
 // generation.
-func (h *host) yield(v *view.View, self string) {
+func (h *host) yield(v *view.View, self string, generationOf func(owner string) int32) {
 	over := false
 	for _, s := range h.shards {
 		owner, ok := v.Owner(s.id)
 		if !ok || owner == self {
 			continue
 		}
-		member, _ := v.Member(owner)
-		if s.rules.Yield(member.Generation) {
+		if s.yield(generationOf(owner)) {
 			h.process.world.seen.ShardsYielded++
 			h.stopActors(s)
 			over = true
@@ -207,7 +215,7 @@ func (h *host) stopActors(s *shard) {
 // activate returns the actor of a stream if this node may answer for it.
 func (h *host) activate(stream hub.Stream) *streamActor {
 	s := h.shardOf(stream)
-	if !s.rules.Answers() {
+	if !s.answers() {
 		return nil
 	}
 	return h.ensure(s, stream)
@@ -252,6 +260,7 @@ func (h *host) follow(stream hub.Stream, f hub.Follower, reply func(hub.Head, bo
 		reply(hub.Head{}, false)
 		return
 	}
+	owed := h.owes(h.process, stream)
 	a.ask(func(ok bool) {
 		if !ok {
 			reply(hub.Head{}, false)
@@ -261,7 +270,9 @@ func (h *host) follow(stream hub.Stream, f hub.Follower, reply func(hub.Head, bo
 			a.followers = append(a.followers, f)
 		}
 		head := a.state.Head()
-		head.Unsure = !a.ledger.Claimed()
+		if head.Unsure = !a.ledger.Claimed(); !head.Unsure {
+			h.answered(h.process, stream, head.Seq, owed)
+		}
 		reply(head, true)
 	})
 }
@@ -280,11 +291,13 @@ func (h *host) tail(stream hub.Stream, after uint64, reply func(hub.Tail, bool))
 		reply(hub.Tail{}, false)
 		return
 	}
+	owed := h.owes(h.process, stream)
 	a.ask(func(ok bool) {
 		if !ok {
 			reply(hub.Tail{}, false)
 			return
 		}
+		h.answered(h.process, stream, a.state.Head().Seq, owed)
 		entries, whole := a.state.Since(after)
 		reply(hub.Tail{Head: a.state.Head(), Entries: slices.Clone(entries), Whole: whole}, true)
 	})

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"time"
 
 	"bongsu/internal/hub"
@@ -66,6 +67,13 @@ type joined struct {
 	shards     []int32
 }
 
+// has reports whether the newest generation has given it the shard, as it knows.
+func (c *consumer) has(shard int32) bool {
+	s := c.session
+	return s != nil && s.generation == c.group.generation &&
+		slices.ContainsFunc(s.claims, func(cl *claim) bool { return cl.shard.id == shard })
+}
+
 // join asks for a place in the group until there is one.
 func (c *consumer) join() {
 	if c.leaving || c.session != nil {
@@ -90,7 +98,7 @@ func (c *consumer) join() {
 		if id == "" { // what an earlier life of this node has left there
 			c.group.evict(c.node)
 		}
-		c.group.join(id, c.node, func(generation int32, id string, shards []int32) {
+		c.group.join(id, c.process, c.node, func(generation int32, id string, shards []int32) {
 			if !c.network.connected(c.process.node, placeKafka) {
 				return
 			}
@@ -124,7 +132,7 @@ func (c *consumer) begin(j joined) {
 func (c *consumer) claim(cl *claim) {
 	shard := cl.shard.id
 	c.kafka("offsets", func() any {
-		if c.group.journal.away {
+		if c.group.journal.away || c.process.world.chance(c.group.slow) {
 			return nil
 		}
 		return c.group.committed[shard]
@@ -185,6 +193,7 @@ func (c *consumer) take(cl *claim, records []hub.Record) {
 		return
 	case c.host.unflushed > 0 && c.host.unflushed+len(records) > c.host.most:
 		w.seen.ConsumptionHeldBack++
+		c.host.heldBack = w.now
 		c.process.after(w.between(5*time.Millisecond, 20*time.Millisecond), "await room", func() { c.take(cl, records) })
 		return
 	}

@@ -55,7 +55,11 @@ type cluster struct {
 
 	clients []*client
 	check   *checker
-	mended  bool // no more faults
+	told    *told
+	// pairings are those of a shard and a place that are undisturbed now.
+	pairings map[[2]int]pairing
+	waited   time.Duration // the longest that a client did while nothing was broken
+	mended   bool          // no more faults
 	// overlapped says that two nodes have answered for one shard at once.
 	overlapped bool
 
@@ -71,9 +75,10 @@ func (c *cluster) start(place int) {
 	p := &process{world: c.world, node: place, name: name}
 	n := &node{process: p, cluster: c, base: fmt.Sprintf("n%d", place)}
 	p.struck = func(step string) { c.strike(n, step) }
-	n.host = newHost(p, c.timeline, len(c.journal.logs), c.options.actorMutant())
+	n.host = newHost(p, c.timeline, len(c.journal.logs), c.options.Mutant)
 	n.host.most = c.plan.unflushed
 	n.host.changed = n.announce
+	n.host.owes, n.host.pushed, n.host.answered = c.owes, c.told.tells, c.answers
 	n.consumer = &consumer{process: p, network: c.network, group: c.group, host: n.host, node: n.base}
 	n.host.commit = n.consumer.commit
 	n.links = newLinks(n)
@@ -103,7 +108,7 @@ func (n *node) announcement() view.Announcement {
 	a := view.Announcement{ID: n.id, Name: n.base, Addr: n.id, Version: n.version}
 	var mine []int32
 	for _, s := range n.host.shards {
-		if s.rules.Answers() {
+		if s.answers() {
 			mine = append(mine, s.id)
 		}
 	}
@@ -252,7 +257,7 @@ func (n *node) see() {
 	for _, id := range sortedKeys(n.peers) {
 		says = append(says, n.peers[id].says)
 	}
-	v := view.New(int32(len(n.host.shards)), says...)
+	v := n.cluster.viewOf(says)
 	if n.view != nil && n.view.Equal(v) {
 		return
 	}
@@ -260,7 +265,10 @@ func (n *node) see() {
 	n.view = v
 	if old != nil {
 		n.links.viewChanged(v)
-		n.host.yield(v, n.id)
+		n.host.yield(v, n.id, func(owner string) int32 {
+			says, _ := v.Member(owner)
+			return n.cluster.generation(says)
+		})
 	}
 	n.cluster.checkOverlap()
 }

@@ -17,10 +17,12 @@ type plan struct {
 	load                   time.Duration
 	unflushed              int // records that wait for the timeline at most
 	catchUp                uint64
+	look                   time.Duration // how often a client looks at a list
 	limits                 link.Limits
 	sweep, linger          time.Duration
 	windowAge              time.Duration
 	slowClients            float64
+	slowOffsets            float64 // the chance that committed offsets are not told yet
 	repeats, unheard       float64 // chances of a repeated id, and of a lost acknowledgement
 
 	faults  int
@@ -31,7 +33,7 @@ type plan struct {
 // steps at which a process may be struck at once.
 var steps = []string{
 	"write stored", "flush", "commit", "commit answered", "joined", "fetched", "actor", "link flush",
-	"batch", "follow", "follow answered", "dropped", "evicted", "release", "timeline answered", "heartbeat answered", "tail",
+	"batch", "follow", "follow answered", "dropped", "evicted", "release", "timeline answered", "heartbeat answered", "tail", "pending",
 }
 
 func newPlan(w *world, n *network, t *timeline) *plan {
@@ -44,10 +46,10 @@ func newPlan(w *world, n *network, t *timeline) *plan {
 			Batch: pick(400, 2000), Credit: pick(500, 4000, 64000), Flight: pick(5, 8, 64), Queue: pick(1500, 64000, 64000), Silence: 5 * time.Second,
 		},
 		sweep: w.between(300*time.Millisecond, 3*time.Second), linger: w.between(0, 3*time.Second),
-		windowAge: w.between(0, 5*time.Second), faults: w.rng.IntN(7), strikes: map[string]float64{},
+		look: w.between(200*time.Millisecond, 2*time.Second), windowAge: w.between(0, 5*time.Second), faults: w.rng.IntN(7), strikes: map[string]float64{},
 	}
 	p.streams = []hub.Stream{"all", "mall:1", "admin:7", "mall:2", "partner:3"}[:2+w.rng.IntN(4)]
-	if p.long = w.chance(0.03); p.long {
+	if p.long = w.chance(0.06); p.long {
 		p.load, p.faults = w.between(40*time.Second, 70*time.Second), 2+w.rng.IntN(6)
 	}
 	if w.chance(0.05) {
@@ -58,6 +60,9 @@ func newPlan(w *world, n *network, t *timeline) *plan {
 	}
 	if w.chance(0.2) {
 		p.slowClients = 0.02
+	}
+	if w.chance(0.3) {
+		p.slowOffsets = 0.5
 	}
 	for range w.rng.IntN(3) {
 		p.strikes[steps[w.rng.IntN(len(steps))]] = []float64{0.001, 0.01, 0.05}[w.rng.IntN(3)]

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"slices"
+	"time"
 
 	"bongsu/internal/hub"
 )
@@ -13,6 +14,7 @@ type reference struct{ entries []expected }
 type expected struct {
 	id     string
 	offset int64
+	at     time.Duration // when it was appended
 }
 
 func (r *reference) head() uint64 { return uint64(len(r.entries)) }
@@ -25,12 +27,12 @@ func (r *reference) at(seq uint64) (expected, bool) {
 }
 
 // take counts a record of the stream, unless its id is among the last entries.
-func (r *reference) take(record hub.Record) (isEntry bool) {
+func (r *reference) take(record hub.Record, at time.Duration) (isEntry bool) {
 	recent := r.entries[max(0, len(r.entries)-hub.DuplicateWindow):]
 	if slices.ContainsFunc(recent, func(e expected) bool { return e.id == record.ID }) {
 		return false
 	}
-	r.entries = append(r.entries, expected{record.ID, record.Offset})
+	r.entries = append(r.entries, expected{record.ID, record.Offset, at})
 	return true
 }
 
@@ -62,7 +64,7 @@ func (c *cluster) reference(stream hub.Stream) *reference {
 // appended notes a record that is in the journal now.
 func (c *cluster) appended(record hub.Record) {
 	shard := record.Stream.Shard(int32(len(c.journal.logs)))
-	isEntry := c.reference(record.Stream).take(record)
+	isEntry := c.reference(record.Stream).take(record, c.world.now)
 	c.check.entries[shard] = append(c.check.entries[shard], isEntry)
 }
 
@@ -101,7 +103,7 @@ func (c *cluster) checkOverlap() {
 	for shard := range c.journal.logs {
 		answering := 0
 		for _, n := range c.nodes {
-			if n != nil && n.host.shards[shard].rules.Answers() {
+			if n != nil && n.host.shards[shard].answers() {
 				answering++
 			}
 		}

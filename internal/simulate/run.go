@@ -12,23 +12,13 @@ import (
 	"bongsu/internal/hub"
 )
 
-// DropBatch is the mutant of the links: now and then a batch vanishes without a
-// trace. The others are those of the actors' rules.
-const DropBatch rules.Mutant = "drop-batch"
-
 // Options say how a seed is run.
 type Options struct {
-	// Mutant is the fault that is put into the rules, rules.Sound for none.
+	// Mutant is the fault that is put into the rules or what surrounds them,
+	// rules.Sound for none.
 	Mutant rules.Mutant
 	// Trace gets a line for each step worth one; nil for none.
 	Trace io.Writer
-}
-
-func (o Options) actorMutant() rules.Mutant {
-	if o.Mutant == DropBatch {
-		return rules.Sound
-	}
-	return o.Mutant
 }
 
 // Result is what came of a seed.
@@ -42,6 +32,8 @@ type Result struct {
 	Events, Print uint64
 	// Rest is how long everything took to come to rest once all was mended.
 	Rest time.Duration
+	// Wait is the longest that a client waited for an entry while nothing was broken.
+	Wait time.Duration
 }
 
 // restPatience is how long the cluster has to come to rest once nothing goes
@@ -58,8 +50,10 @@ func Run(seed uint64, options Options) Result {
 	}
 	for _, cl := range c.clients {
 		w.after(w.between(0, 2*time.Second), cl.connect)
+		cl.look()
 	}
 	c.breakThings()
+	c.watch()
 	broken := func() bool { return len(w.violations) > 0 }
 	mended := c.plan.load + 2*time.Second
 	w.run(mended, broken)
@@ -69,7 +63,7 @@ func Run(seed uint64, options Options) Result {
 	}
 	return Result{
 		Seed: seed, Violations: w.violations, Seen: w.seen,
-		Events: w.done, Print: w.rng.Uint64() ^ uint64(w.now), Rest: max(0, w.now-mended),
+		Events: w.done, Print: w.rng.Uint64() ^ uint64(w.now), Rest: max(0, w.now-mended), Wait: c.waited,
 	}
 }
 
@@ -94,18 +88,19 @@ func (c *cluster) rest() {
 // assemble makes the servers, the network and the clients of a seed.
 func assemble(w *world, options Options) *cluster {
 	network := newNetwork(w)
-	time := newTimeline(w, network)
-	plan := newPlan(w, network, time)
+	timeline := newTimeline(w, network)
+	plan := newPlan(w, network, timeline)
 	c := &cluster{
-		world: w, network: network, timeline: time, plan: plan, options: options,
-		journal: newJournal(w, plan.shards), check: newChecker(plan.shards),
+		world: w, network: network, timeline: timeline, plan: plan, options: options,
+		journal: newJournal(w, plan.shards), check: newChecker(plan.shards), told: newTold(plan.shards), pairings: map[[2]int]pairing{},
 		nodes: make([]*node, plan.nodes), byID: map[string]*node{},
 	}
-	time.begin(plan.shards)
+	timeline.begin(plan.shards)
 	c.group = newGroup(w, c.journal)
-	c.group.check = c.checkCommit
+	c.group.check, c.group.gives = c.checkCommit, c.told.give
+	c.group.slow = plan.slowOffsets
 	for i := range plan.clients {
-		cl := &client{cluster: c, name: fmt.Sprintf("client %d", i), cursor: hub.Cursor{}, away: true}
+		cl := &client{cluster: c, name: fmt.Sprintf("client %d", i), cursor: hub.Cursor{}, moved: map[hub.Stream]time.Duration{}, away: true}
 		for _, stream := range plan.streams {
 			if w.chance(0.7) {
 				cl.streams = append(cl.streams, stream)

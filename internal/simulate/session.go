@@ -61,29 +61,30 @@ func (g *gateway) open(c *client, conn int, feeds []*feed, cursor hub.Cursor) {
 	s := &session{gateway: g, client: c, conn: conn, since: g.node.world.now}
 	g.sessions = append(g.sessions, s)
 	heads := map[hub.Stream]uint64{}
+	musts := map[hub.Stream]uint64{}
 	var gaps []func()
 	for _, f := range feeds {
 		b := &sub{session: s, feed: f}
 		s.subs = append(s.subs, b)
 		f.subs = append(f.subs, b)
 		w := f.shown
-		heads[f.stream] = w.Head()
+		heads[f.stream], musts[f.stream] = w.Head(), f.must
 		place, named := cursor[f.stream]
 		if !named {
 			place = w.Head()
 		}
-		at, how := w.Begin(place, g.node.cluster.plan.catchUp)
+		at, how := g.begin(w, place)
 		switch how {
 		case catchup.Ahead:
 			g.node.world.seen.ResumesAhead++
 			s.ahead = true
 		case catchup.Behind:
 			g.node.world.seen.GapsBehind++
-			gaps = append(gaps, func() { c.gap(f.stream, place+1, at, "behind") })
+			gaps = append(gaps, func() { c.gap(f.stream, place+1, at, "behind", false) })
 		}
 		b.cursor = at
 	}
-	s.write(func() { c.welcome(heads) })
+	s.write(func() { c.welcome(heads, musts) })
 	for _, gap := range gaps {
 		s.write(gap)
 	}
@@ -175,12 +176,12 @@ func (s *session) give(b *sub, turn catchup.Turn, frame *catchup.Frame) {
 		return
 	}
 	from, to := b.cursor+1, b.feed.shown.Cut()
-	if !b.feed.gaveUp {
+	if to > b.feed.gaveUp {
 		s.gateway.node.world.violate("%s: skips %s from %d to %d without a reason", s.gateway.node.id, stream, from, to)
 	}
 	b.cursor = to
 	s.gateway.node.world.seen.GapsGivenUp++
-	s.write(func() { c.gap(stream, from, to, "behind") })
+	s.write(func() { c.gap(stream, from, to, "behind", true) })
 }
 
 // check looks after the session once a second.
@@ -215,7 +216,7 @@ func (s *session) judgeAhead() {
 			s.ahead = true
 		default:
 			b.cursor = head
-			s.write(func() { s.client.gap(b.feed.stream, 1, head, "reset") })
+			s.write(func() { s.client.gap(b.feed.stream, 1, head, "reset", false) })
 		}
 	}
 }

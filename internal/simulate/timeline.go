@@ -125,6 +125,17 @@ func (t *timeline) read(p *process, stream hub.Stream, after, to uint64, limit i
 	ask(t, p, func() []*hub.Entry { return t.between(stream, after, to, limit) }, done)
 }
 
+// newest gives a process the newest rows of a stream.
+func (t *timeline) newest(p *process, stream hub.Stream, limit int, done func([]*hub.Entry, error)) {
+	ask(t, p, func() []*hub.Entry {
+		to := uint64(0)
+		if c := t.streams[stream]; c != nil {
+			to = uint64(len(c.rows))
+		}
+		return t.between(stream, to-min(to, uint64(limit)), to, limit)
+	}, done)
+}
+
 // ask is a question to the timeline: it is answered with the rows as they are at
 // one moment, and the answer may be old when it arrives.
 func ask[T any](t *timeline, p *process, answer func() T, done func(T, error)) {

@@ -1,0 +1,110 @@
+package simulate
+
+import (
+	"bongsu/actors/rules"
+	"bongsu/cluster/view"
+	"bongsu/gateway/catchup"
+	"bongsu/internal/hub"
+)
+
+// The mutants that are put into what surrounds the rules here, as if the rules
+// themselves were so. The others are those of the actors' rules.
+const (
+	// DropBatch has a batch of a link vanish without a trace now and then.
+	DropBatch rules.Mutant = "drop-batch"
+	// GapAtOnce has a session whose client is behind at all begin at the head, with
+	// a gap, instead of being sent what it missed.
+	GapAtOnce rules.Mutant = "gap-at-once"
+	// AnswerBehind has a shard answer as soon as it is held, before it knows what an
+	// earlier owner may have shown.
+	AnswerBehind rules.Mutant = "answer-behind"
+	// AnswerInGap has a shard that was assigned again go on answering where another
+	// node may have owned it in between.
+	AnswerInGap rules.Mutant = "answer-in-gap"
+	// NeverYield has a node keep the shards that another one has in a later
+	// generation, until it hears so from the group.
+	NeverYield rules.Mutant = "never-yield"
+	// FollowAnything has a feed take any answer to a Follow for good: that of an
+	// owner that knows less than the node, or that has no claim.
+	FollowAnything rules.Mutant = "follow-anything"
+	// OldestClaimant gives a shard that several claim to the one of the lowest
+	// generation.
+	OldestClaimant rules.Mutant = "oldest-claimant"
+)
+
+// Mutants are all the faults that the simulation has to find.
+func Mutants() []rules.Mutant {
+	return []rules.Mutant{
+		rules.MemoryNumbers, rules.CommitEarly, rules.StaleWriter, DropBatch,
+		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant,
+	}
+}
+
+// ruled returns the mutant as the actors' rules know it: Sound for one of the others.
+func ruled(m rules.Mutant) rules.Mutant {
+	switch m {
+	case rules.MemoryNumbers, rules.CommitEarly, rules.StaleWriter:
+		return m
+	}
+	return rules.Sound
+}
+
+// own begins a claim by the rules.
+func (s *shard) own(generation int32, from, end int64) (fresh bool) {
+	inGap := s.rules.Held() && !s.rules.Answers() && s.rules.Position() >= s.end
+	if fresh = s.rules.Own(generation, from, end); fresh || inGap {
+		s.end = end
+	}
+	return fresh
+}
+
+// answers reports whether the shard's actors may be asked.
+func (s *shard) answers() bool {
+	switch s.mutant {
+	case AnswerBehind:
+		return s.rules.Held()
+	case AnswerInGap:
+		return s.rules.Held() && s.rules.Position() >= s.end
+	}
+	return s.rules.Answers()
+}
+
+// yield says that another node has had the shard since a generation.
+func (s *shard) yield(generation int32) (over bool) {
+	return s.mutant != NeverYield && s.rules.Yield(generation)
+}
+
+// begin is how a session begins in the window w.
+func (g *gateway) begin(w *catchup.Window, place uint64) (cursor uint64, how catchup.Start) {
+	most := g.node.cluster.plan.catchUp
+	if g.node.cluster.options.Mutant == GapAtOnce {
+		most = 0
+	}
+	return w.Begin(place, most)
+}
+
+// follows takes the answer to a Follow.
+func (f *feed) follows(task catchup.Task, head hub.Head) catchup.Answer {
+	if f.gateway.node.cluster.options.Mutant == FollowAnything {
+		head.Seq, head.Unsure = max(head.Seq, f.rules.Window().Head()), false
+	}
+	return f.rules.Follows(task, head)
+}
+
+// viewOf returns the view of what the living announce.
+func (c *cluster) viewOf(says []view.Announcement) *view.View {
+	if c.options.Mutant == OldestClaimant {
+		for i := range says {
+			says[i].Generation = -says[i].Generation
+		}
+	}
+	return view.New(int32(len(c.journal.logs)), says...)
+}
+
+// generation is the one in which the owner of a shard announced it.
+func (c *cluster) generation(owner view.Announcement) int32 {
+	if c.options.Mutant == OldestClaimant {
+		return -owner.Generation
+	}
+	return owner.Generation
+}
