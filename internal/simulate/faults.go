@@ -16,6 +16,13 @@ var faults = []fault{
 // breakThings spreads the plan's faults over its time.
 func (c *cluster) breakThings() {
 	w := c.world
+	if c.plan.alone {
+		w.after(w.between(time.Second, 4*time.Second), func() {
+			if n := c.nodes[0]; n != nil {
+				c.isolate(n, w.between(18*time.Second, 26*time.Second))
+			}
+		})
+	}
 	for range c.plan.faults {
 		f := faults[w.rng.IntN(len(faults))]
 		lasts := w.between(50*time.Millisecond, 2*time.Second)
@@ -35,6 +42,9 @@ func (c *cluster) breakThings() {
 
 // strike may kill or pause a process right after a step.
 func (c *cluster) strike(n *node, step string) {
+	if step == "joined" && c.world.chance(0.3) { // somebody is curious just now
+		n.list(c.plan.streams[c.world.rng.IntN(len(c.plan.streams))])
+	}
 	if c.mended || !c.world.chance(c.plan.strikes[step]) {
 		return
 	}

@@ -66,6 +66,9 @@ func (h *host) assigned(generation int32, mine []int32) {
 		if s.rules.Assigned(generation, slices.Contains(mine, s.id)) {
 			h.stopActors(s)
 		}
+		if s.rules.Held() && !s.rules.Answers() && s.rules.Position() >= s.end {
+			h.process.world.seen.WarmInGap++
+		}
 	}
 	h.generation = generation
 	h.changed()

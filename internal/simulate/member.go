@@ -74,6 +74,12 @@ func (c *consumer) has(shard int32) bool {
 		slices.ContainsFunc(s.claims, func(cl *claim) bool { return cl.shard.id == shard })
 }
 
+// consumes reports whether it reads the shard.
+func (c *consumer) consumes(shard int32) bool {
+	s := c.session
+	return s != nil && !s.ended && slices.ContainsFunc(s.claims, func(cl *claim) bool { return cl.shard.id == shard && cl.owned })
+}
+
 // join asks for a place in the group until there is one.
 func (c *consumer) join() {
 	if c.leaving || c.session != nil {

@@ -27,6 +27,7 @@ type plan struct {
 
 	faults  int
 	long    bool               // faults may last longer than anybody waits
+	alone   bool               // a node is isolated for so long
 	strikes map[string]float64 // chances of a blow right after steps of these names
 }
 
@@ -51,6 +52,9 @@ func newPlan(w *world, n *network, t *timeline) *plan {
 	p.streams = []hub.Stream{"all", "mall:1", "admin:7", "mall:2", "partner:3"}[:2+w.rng.IntN(4)]
 	if p.long = w.chance(0.06); p.long {
 		p.load, p.faults = w.between(40*time.Second, 70*time.Second), 2+w.rng.IntN(6)
+	}
+	if p.alone = !p.long && w.chance(0.04); p.alone {
+		p.load, p.shards, p.faults = w.between(30*time.Second, 40*time.Second), 1+w.rng.IntN(2), w.rng.IntN(3)
 	}
 	if w.chance(0.05) {
 		p.history = hub.DuplicateWindow - 20 + w.rng.IntN(200)

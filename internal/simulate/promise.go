@@ -119,7 +119,7 @@ func (c *cluster) pair(shard int32, place int) {
 // not consume it.
 func (c *cluster) ownerOf(shard int32) *node {
 	p := c.told.given[shard].process
-	if p == nil || !c.rightful(p, shard) {
+	if p == nil || !c.rightful(p, shard) || !c.nodes[p.node].consumer.consumes(shard) {
 		return nil
 	}
 	return c.nodes[p.node]
