@@ -42,8 +42,10 @@ func (c *cluster) breakThings() {
 
 // strike may kill or pause a process right after a step.
 func (c *cluster) strike(n *node, step string) {
-	if step == "joined" && c.world.chance(0.3) { // somebody is curious just now
-		n.list(c.plan.streams[c.world.rng.IntN(len(c.plan.streams))])
+	if step == "joined" && c.world.chance(0.5) { // somebody asks just now
+		for _, stream := range c.plan.streams {
+			n.list(stream)
+		}
 	}
 	if c.mended || !c.world.chance(c.plan.strikes[step]) {
 		return
@@ -157,7 +159,7 @@ func (c *cluster) cutAll(n *node, lasts time.Duration) {
 // group: its peers still hear of it.
 func (c *cluster) outcast(n *node, lasts time.Duration) {
 	n = c.someOwner(n)
-	lasts = max(lasts, c.world.between(3*time.Second, 14*time.Second))
+	lasts = max(lasts, c.world.between(8*time.Second, 15*time.Second))
 	c.cut(lasts, n.node, placeKafka)
 	c.world.after(c.world.between(0, 2*time.Second), func() { c.group.evict(n.base) })
 }

@@ -69,7 +69,7 @@ const (
 	watchEvery = 200 * time.Millisecond
 	// servedWithin is how soon the next entry of a stream is pushed to a client whose
 	// node reaches the stream's owner all the while, when both reach the servers.
-	servedWithin = 8 * time.Second
+	servedWithin = 6 * time.Second
 )
 
 // pairing is a node that has clients with a node that owns a shard, and since
