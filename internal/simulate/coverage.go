@@ -11,7 +11,7 @@ import (
 type Coverage struct {
 	Generations, GenerationsWithoutShard, RebalancesTimedOut, SessionsTimedOut, Evictions int
 	CommitsRefused, ReleasesCutShort                                                      int
-	WarmShardsKept, WarmShardsPassed, WarmInGap, ConsumptionHeldBack                                 int
+	WarmShardsKept, WarmShardsPassed, WarmInGap, ConsumptionHeldBack                      int
 	ZombieRecords, Overlaps                                                               int
 
 	LateWrites, WritesOfTheDead, WritesRepeated, RowsWrittenAgain, LoadsBehindRows int

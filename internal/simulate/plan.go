@@ -23,6 +23,7 @@ type plan struct {
 	windowAge              time.Duration
 	slowClients            float64
 	slowOffsets            float64 // the chance that committed offsets are not told yet
+	loss                   float64 // the chance of a message between nodes to vanish
 	repeats, unheard       float64 // chances of a repeated id, and of a lost acknowledgement
 
 	faults  int
@@ -73,7 +74,8 @@ func newPlan(w *world, n *network, t *timeline) *plan {
 	}
 	n.slow = w.between(200*time.Microsecond, 20*time.Millisecond)
 	if w.chance(0.4) {
-		n.loss = []float64{0.001, 0.01, 0.05}[w.rng.IntN(3)]
+		p.loss = []float64{0.001, 0.01, 0.05}[w.rng.IntN(3)]
+		n.loss = p.loss
 	}
 	if w.chance(0.4) {
 		n.reorder = []float64{0.01, 0.1}[w.rng.IntN(2)]
