@@ -98,13 +98,10 @@ func (h *holdings) drop(keep []partition) int {
 	return len(ending)
 }
 
-// take begins to consume what is among given and not held yet.
-func (h *holdings) take(given []partition, generation int32) {
+// take begins to consume what was begun: none of it is held.
+func (h *holdings) take(begun []partition, generation int32) {
 	var batch []*holding
-	for _, p := range given {
-		if h.held[p] != nil {
-			continue
-		}
+	for _, p := range begun {
 		ctx, end := context.WithCancel(h.ctx)
 		c := &holding{partition: p, generation: generation, ctx: ctx, end: end, ended: make(chan struct{})}
 		h.held[p] = c

@@ -228,27 +228,24 @@ func byTopic(partitions []partition) map[string][]int32 {
 // adopt ends what is no longer ours and begins what is. It reports whether it
 // ended anything.
 func (m *member) adopt(given []partition) bool {
-	ended := m.held.drop(given)
+	kept, ended, begun := Adopt(m.held.owned(), given)
+	m.held.drop(kept)
 	if m.generation != m.told {
-		m.group.log.Info("in the consumer group", "generation", m.generation, "claims", len(given), "ended", ended)
+		m.group.log.Info("in the consumer group", "generation", m.generation, "claims", len(given), "ended", len(ended))
 		m.tell(given)
 	}
-	m.held.take(given, m.generation)
-	return ended > 0
+	m.held.take(begun, m.generation)
+	return len(ended) > 0
 }
 
-// tell tells the handler of the generation, and of those before that ended while
-// we took part in them: we were given nothing then, and nobody else what we hold.
+// tell tells the handler of the generation, once what was taken away has ended.
 func (m *member) tell(given []partition) {
-	before := m.told
+	tellings := Tellings(m.told, m.generation, m.held.owned(), given)
 	m.told = m.generation
 	if m.handler.Assigned == nil {
 		return
 	}
-	if before > 0 {
-		for missed := before + 1; missed < m.generation; missed++ {
-			m.handler.Assigned(missed, byTopic(m.held.owned()))
-		}
+	for _, t := range tellings {
+		m.handler.Assigned(t.Generation, byTopic(t.Claims))
 	}
-	m.handler.Assigned(m.generation, byTopic(given))
 }
