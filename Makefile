@@ -131,8 +131,8 @@ simulate: ## 10,000 seeds of a cluster under faults in one process; SEEDS='-seed
 	go test -count 1 -timeout 20m -v -run 'Promise|Replays' ./internal/simulate $(or $(SEEDS),-seeds 10000)
 
 .PHONY: simulate-mutants
-simulate-mutants: ## Each of the known faults, put into the rules, is found by 1,000 of these seeds
-	go test -count 1 -timeout 20m -v -run Mutant ./internal/simulate -mutant-seeds 1000
+simulate-mutants: ## Each of the known faults, put into the rules, is found by 3,000 of these seeds
+	go test -count 1 -timeout 20m -v -run Mutant ./internal/simulate -mutant-seeds 3000
 
 .PHONY: bin/faults
 bin/faults:

@@ -9,10 +9,10 @@ import (
 // Coverage counts what happened in a run, so that it is seen that what is rare
 // did happen. Its fields say it.
 type Coverage struct {
-	Generations, GenerationsWithoutShard, RebalancesTimedOut, SessionsTimedOut, Evictions int
-	CommitsRefused, ReleasesCutShort                                                      int
-	WarmShardsKept, WarmShardsPassed, WarmInGap, ConsumptionHeldBack                      int
-	ZombieRecords, Overlaps                                                               int
+	Generations, GenerationsWithoutShard, RebalancesTimedOut, SessionsTimedOut, Evictions                                       int
+	GenerationsMissed, ClaimsKept, ClaimsHandedOver, ClaimsAwaited, ClaimsFailed, Withdrawals, CommitsRefused, ReleasesCutShort int
+	WarmShardsKept, WarmShardsPassed, WarmInGap, ConsumptionHeldBack                                                            int
+	ZombieRecords, Overlaps                                                                                                     int
 
 	LateWrites, WritesOfTheDead, WritesRepeated, RowsWrittenAgain, LoadsBehindRows int
 	DuplicatesDropped, Passivated                                                  int

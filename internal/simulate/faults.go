@@ -42,7 +42,7 @@ func (c *cluster) breakThings() {
 
 // strike may kill or pause a process right after a step.
 func (c *cluster) strike(n *node, step string) {
-	if step == "joined" && c.world.chance(0.5) { // somebody asks just now
+	if step == "synced" && c.world.chance(0.5) { // somebody asks just now
 		for _, stream := range c.plan.streams {
 			n.list(stream)
 		}
@@ -208,7 +208,7 @@ func (c *cluster) leave(n *node, lasts time.Duration) {
 		n.after(c.world.between(0, time.Second), "hang up", s.hangUp)
 	}
 	n.consumer.leave(func() {
-		n.host.assigned(n.host.generation+1, nil)
+		n.host.letGo()
 		for _, other := range c.nodes {
 			if other != nil && other != n {
 				id := n.id

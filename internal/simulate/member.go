@@ -4,12 +4,13 @@ import (
 	"slices"
 	"time"
 
-	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
 )
 
-// consumer is a process as a member of the journal's group: it joins, keeps its
-// session alive, reads what it was given, and lets go when it hears that it must.
-// What it does between its heartbeats it does on what it last heard.
+// consumer is a process as a member of the journal's group, as a kafka.Group is one:
+// it joins with what it holds, and goes on reading that; of what a generation takes
+// away it lets go first, and joins again. What it shares out, keeps, ends and tells
+// is decided by that package.
 type consumer struct {
 	process *process
 	network *network
@@ -17,32 +18,33 @@ type consumer struct {
 	host    *host
 	node    string
 
-	memberID string
-	session  *membership
-	joining  int // counts tries, so that an answer to an old one is known
-	leaving  bool
-}
-
-// membership is a place in the group in one generation.
-type membership struct {
-	id         string
+	id         string // "" while there is none
+	member     bool   // the coordinator has taken it for one, as it knows
 	generation int32
-	ended      bool
-	heard      time.Duration
-	claims     []*claim
-	open       int // claims that have not been released
+	told       int32 // the newest generation that the host knows; 0 if it was out of the group since
+	held       map[int32]*claim
+	stuck      map[int32]*claim // were taken away, and have not ended yet
+	seen       time.Duration    // when the coordinator last took it for a member
+	settled    time.Duration    // until when another rebalance is likely
+	evicted    bool             // nothing is left of an earlier life of the node
+
+	step     int  // counts what it does, so that an answer to something older is known
+	dropping bool // it waits for claims to end
+	staying  bool // it says that it lives, and nothing else
+	out      bool // it shall not be in the group
+	sitting  bool // and is not
+	leaving  bool // for good
 }
 
-type claim struct {
-	session *membership
-	shard   *shard
-	next    int64
-	owned   bool
-}
-
+// As the members of internal/kafka have it.
 const (
-	heartbeatEvery = 300 * time.Millisecond
-	joinPatience   = 7 * time.Second
+	heartbeatEvery   = 200 * time.Millisecond
+	heartbeatQuickly = 50 * time.Millisecond
+	settlingTime     = 1500 * time.Millisecond
+	letGoWithin      = 1100 * time.Millisecond
+	callPatience     = 2 * time.Second
+	joinPatience     = rebalanceTimeout + callPatience
+	againPause       = 250 * time.Millisecond
 )
 
 // kafka makes a request of the coordinator and brings the answer back.
@@ -60,241 +62,292 @@ func (c *consumer) kafka(what string, ask func() any, done func(answer any)) {
 	})
 }
 
-// joined is the coordinator's answer to a join.
-type joined struct {
-	generation int32
-	id         string
-	shards     []int32
-}
-
-// has reports whether the newest generation has given it the shard, as it knows.
-func (c *consumer) has(shard int32) bool {
-	s := c.session
-	return s != nil && s.generation == c.group.generation &&
-		slices.ContainsFunc(s.claims, func(cl *claim) bool { return cl.shard.id == shard })
-}
-
-// consumes reports whether it reads the shard.
-func (c *consumer) consumes(shard int32) bool {
-	s := c.session
-	return s != nil && !s.ended && slices.ContainsFunc(s.claims, func(cl *claim) bool { return cl.shard.id == shard && cl.owned })
-}
-
-// join asks for a place in the group until there is one.
-func (c *consumer) join() {
-	if c.leaving || c.session != nil {
-		return
-	}
-	c.joining++
-	try := c.joining
-	c.process.after(joinPatience, "join again", func() {
-		if c.joining == try && c.session == nil {
-			c.memberID = ""
-			c.join()
+// call does so for what the member does next: done gets nil when no answer comes in
+// time, and is not called once the member does something else.
+func (c *consumer) call(what string, patience time.Duration, ask func() any, done func(answer any)) {
+	c.asked(what, patience, func(reply func(any)) {
+		if answer := ask(); answer != nil {
+			reply(answer)
 		}
-	})
+	}, done)
+}
+
+// asked is call for requests that are not answered at once.
+func (c *consumer) asked(what string, patience time.Duration, ask func(reply func(any)), done func(answer any)) {
+	c.step++
+	step := c.step
+	next := func(answer any) {
+		if c.step == step {
+			c.step++
+			done(answer)
+		}
+	}
+	c.process.after(patience, what+" timed out", func() { next(nil) })
 	if !c.network.connected(c.process.node, placeKafka) {
 		return
 	}
-	id := c.memberID
 	c.process.world.after(c.network.delay(), func() {
 		if c.group.journal.away {
 			return
 		}
-		if id == "" { // what an earlier life of this node has left there
-			c.group.evict(c.node)
-		}
-		c.group.join(id, c.process, c.node, func(generation int32, id string, shards []int32) {
-			if !c.network.connected(c.process.node, placeKafka) {
-				return
+		ask(func(answer any) {
+			if c.network.connected(c.process.node, placeKafka) {
+				c.process.after(c.network.delay(), what, func() { next(answer) })
 			}
-			c.process.after(c.network.delay(), "joined", func() {
-				if c.joining == try && c.session == nil {
-					c.begin(joined{generation, id, shards})
-				}
-			})
 		})
 	})
 }
 
-func (c *consumer) begin(j joined) {
-	w := c.process.world
-	w.tracef("%s: in generation %d as %s with %v", c.process.name, j.generation, j.id, j.shards)
-	s := &membership{id: j.id, generation: j.generation, heard: w.now, open: len(j.shards)}
-	c.memberID, c.session = j.id, s
-	c.host.assigned(j.generation, j.shards)
-	for _, id := range j.shards {
-		cl := &claim{session: s, shard: c.host.shards[id]}
-		s.claims = append(s.claims, cl)
-		c.claim(cl)
-	}
-	c.heartbeat(s)
-	if len(s.claims) == 0 {
-		w.seen.GenerationsWithoutShard++
-	}
-}
-
-// claim asks where the shard begins and ends, and owns it.
-func (c *consumer) claim(cl *claim) {
-	shard := cl.shard.id
-	c.kafka("offsets", func() any {
-		if c.group.journal.away || c.process.world.chance(c.group.slow) {
-			return nil
-		}
-		return c.group.committed[shard]
-	}, func(from any) {
-		c.kafka("end", func() any {
-			if c.group.journal.away {
-				return nil
-			}
-			return c.group.journal.end(shard)
-		}, func(end any) {
-			if cl.session.ended || cl.owned {
-				return
-			}
-			c.process.world.tracef("%s: owns shard %d from %d, end %d", c.process.name, shard, from, end)
-			cl.owned, cl.next = true, from.(int64)
-			c.host.own(cl.shard, cl.session.generation, cl.next, end.(int64))
-			c.fetch(cl)
-		})
-	})
-	// An offset that does not come is asked for again.
-	c.process.after(time.Second, "offsets again", func() {
-		if !cl.owned && !cl.session.ended && c.session == cl.session {
-			c.claim(cl)
+// later does the next thing after a pause.
+func (c *consumer) later(pause time.Duration, f func()) {
+	c.step++
+	step := c.step
+	c.process.after(pause, "group again", func() {
+		if c.step == step {
+			f()
 		}
 	})
 }
 
-// fetch reads on while the claim lasts.
-func (c *consumer) fetch(cl *claim) {
-	w := c.process.world
-	shard, from, most := cl.shard.id, cl.next, 1+w.rng.IntN(16)
-	answered := false
-	c.kafka("fetched", func() any {
-		if c.group.journal.away {
-			return nil
-		}
-		return c.group.journal.read(shard, from, most)
-	}, func(answer any) {
-		answered = true
-		if cl.session.ended {
-			return
-		}
-		c.take(cl, answer.([]hub.Record))
-	})
-	c.process.after(time.Second, "fetch again", func() {
-		if !answered && !cl.session.ended {
-			answered = true
-			c.fetch(cl)
-		}
-	})
-}
-
-// take gives records to the host, once there is room for them.
-func (c *consumer) take(cl *claim, records []hub.Record) {
-	w := c.process.world
+// join asks for a place in the next generation.
+func (c *consumer) join() {
 	switch {
-	case cl.session.ended:
+	case c.leaving:
 		return
-	case c.host.unflushed > 0 && c.host.unflushed+len(records) > c.host.most:
-		w.seen.ConsumptionHeldBack++
-		c.host.heldBack = w.now
-		c.process.after(w.between(5*time.Millisecond, 20*time.Millisecond), "await room", func() { c.take(cl, records) })
+	case c.out:
+		c.sitOut()
 		return
-	}
-	if len(records) > 0 {
-		if c.group.generation != cl.session.generation {
-			w.seen.ZombieRecords += len(records)
-		}
-		cl.next = records[len(records)-1].Offset + 1
-		if !c.host.apply(cl.shard, records, cl.next) {
-			c.end(cl.session)
-			return
-		}
-	} else if !c.host.apply(cl.shard, nil, cl.next) {
-		c.end(cl.session)
-		return
-	}
-	pause := w.between(0, 2*time.Millisecond)
-	if len(records) == 0 {
-		pause = w.between(5*time.Millisecond, 40*time.Millisecond)
-	}
-	c.process.after(pause, "fetch", func() {
-		if !cl.session.ended {
-			c.fetch(cl)
-		}
-	})
-}
-
-func (c *consumer) heartbeat(s *membership) {
-	c.process.after(heartbeatEvery, "heartbeat", func() {
-		if s.ended {
-			return
-		}
-		if c.process.world.now-s.heard > sessionTimeout {
-			c.end(s)
-			return
-		}
-		c.kafka("heartbeat answered", func() any { return c.group.heartbeat(s.id, s.generation) }, func(answer any) {
-			switch answer {
-			case groupFine:
-				s.heard = c.process.world.now
-			case groupStale:
-				if c.memberID == s.id {
-					c.memberID = ""
-				}
-				c.process.world.tracef("%s: finds its generation %d stale", c.process.name, s.generation)
-				c.end(s)
-			case groupBalancing:
-				c.end(s)
+	case c.id == "":
+		c.call("member id", callPatience, func() any { return c.group.hand() }, func(answer any) {
+			if id, ok := answer.(string); ok {
+				c.id = id
+				c.evictPredecessor()
+			} else {
+				c.unheard()
 			}
 		})
-		c.heartbeat(s)
+		return
+	}
+	says := kafka.Member{ID: c.id, Owned: sortedKeys(c.held), Generation: c.generation}
+	c.asked("joined", joinPatience, func(reply func(any)) {
+		c.group.join(c.process, c.node, says, func(j joined) { reply(j) })
+	}, func(answer any) {
+		switch j, ok := answer.(joined); {
+		case !ok:
+			c.unheard()
+		case j.answer != groupFine:
+			c.refused(j.answer)
+		default:
+			c.sync(j)
+		}
 	})
 }
 
-// end lets go of all claims of a session and joins again.
-func (c *consumer) end(s *membership) {
-	if s.ended {
+// evictPredecessor removes, once, what a killed process of this node has left.
+func (c *consumer) evictPredecessor() {
+	if c.evicted {
+		c.join()
 		return
 	}
-	s.ended = true
-	if s.open == 0 {
-		c.over(s)
+	c.evicted = true
+	c.call("predecessor evicted", callPatience, func() any {
+		c.group.evict(c.node)
+		return true
+	}, func(any) { c.join() })
+}
+
+// sync shares the shards out, if that is this member's to do, and asks for its own.
+func (c *consumer) sync(j joined) {
+	type share struct {
+		shards []int32
+		answer groupAnswer
 	}
-	for _, cl := range s.claims {
-		released := func() {
-			if s.open--; s.open == 0 {
-				c.over(s)
+	var shares map[string][]int32
+	if j.members != nil {
+		shares = kafka.Share(j.members, int32(len(c.host.shards)))
+	}
+	id := c.id
+	c.asked("synced", joinPatience, func(reply func(any)) {
+		c.group.sync(id, j.generation, shares, func(shards []int32, answer groupAnswer) { reply(share{shards, answer}) })
+	}, func(answer any) {
+		switch s, ok := answer.(share); {
+		case !ok:
+			c.unheard()
+		case s.answer == groupBalancing:
+			c.seen = c.process.world.now
+			c.later(10*time.Millisecond, c.join)
+		case s.answer != groupFine:
+			c.refused(s.answer)
+		default:
+			c.adopt(j.generation, s.shards)
+		}
+	})
+}
+
+// adopt makes of the claims what a generation wants.
+func (c *consumer) adopt(generation int32, given []int32) {
+	w := c.process.world
+	c.seen, c.member, c.generation = w.now, true, generation
+	kept, ended, begun := kafka.Adopt(sortedKeys(c.held), given)
+	w.seen.ClaimsKept += len(kept)
+	w.seen.ClaimsHandedOver += len(ended)
+	c.drop(ended, func() {
+		w.tracef("%s: in generation %d as %s with %v", c.process.name, generation, c.id, given)
+		for _, t := range kafka.Tellings(c.told, generation, kept, given) {
+			if t.Generation != generation {
+				w.seen.GenerationsMissed++
 			}
+			c.host.assigned(t.Generation, t.Claims)
 		}
-		if cl.owned {
-			c.host.release(cl.shard, released)
-		} else {
-			c.process.after(0, "unclaimed", released)
+		c.told = generation
+		if len(given) == 0 {
+			w.seen.GenerationsWithoutShard++
 		}
+		c.take(begun)
+		if len(ended) > 0 {
+			c.join()
+			return
+		}
+		c.settled = w.now + settlingTime
+		c.stay()
+	})
+}
+
+// stay says that the member lives, until it is time to join again.
+func (c *consumer) stay() {
+	if c.out {
+		c.drop(sortedKeys(c.held), c.join)
+		return
+	}
+	every := heartbeatEvery
+	if c.process.world.now < c.settled {
+		every = heartbeatQuickly
+	}
+	c.staying = true
+	c.later(every, func() {
+		c.staying = false
+		id, generation := c.id, c.generation
+		c.call("heartbeat answered", callPatience, func() any { return c.group.heartbeat(id, generation) }, c.beaten)
+	})
+}
+
+func (c *consumer) beaten(answer any) {
+	switch answer {
+	case groupFine:
+		c.seen = c.process.world.now
+		c.stay()
+	case groupBalancing:
+		c.seen = c.process.world.now
+		c.join()
+	case groupStale, groupUnknown:
+		c.refused(answer.(groupAnswer))
+	default:
+		if c.silent() {
+			c.lose(c.join)
+			return
+		}
+		c.stay()
 	}
 }
 
-func (c *consumer) over(s *membership) {
-	if c.session == s {
-		c.session = nil
+// refused ends all claims: they are others' by now.
+func (c *consumer) refused(answer groupAnswer) {
+	if answer == groupUnknown {
+		c.id = ""
 	}
-	c.process.after(c.process.world.between(0, 10*time.Millisecond), "rejoin", c.join)
+	c.process.world.tracef("%s: finds its generation %d stale", c.process.name, c.generation)
+	c.lose(c.join)
 }
 
-// rejoin ends the claims and joins again.
+// silent reports whether the coordinator may have removed the member meanwhile.
+func (c *consumer) silent() bool {
+	return len(c.held) > 0 && c.process.world.now-c.seen >= sessionTimeout
+}
+
+// unheard joins again a little later, without claims if there was no answer for long.
+func (c *consumer) unheard() {
+	again := func() { c.later(againPause, c.join) }
+	if c.silent() {
+		c.lose(again)
+		return
+	}
+	again()
+}
+
+// lose ends all claims.
+func (c *consumer) lose(then func()) {
+	c.member, c.told = false, 0
+	c.drop(sortedKeys(c.held), then)
+}
+
+// sitOut leaves the group until rejoin.
+func (c *consumer) sitOut() {
+	c.drop(sortedKeys(c.held), func() {
+		c.bye()
+		c.told, c.sitting = 0, true
+		if !c.out {
+			c.rejoin()
+		}
+	})
+}
+
+// bye tells the coordinator that the member goes.
+func (c *consumer) bye() {
+	c.member = false
+	if id := c.id; id != "" && c.network.connected(c.process.node, placeKafka) {
+		c.process.world.after(c.network.delay(), func() {
+			if !c.group.journal.away {
+				c.group.leave(id)
+			}
+		})
+	}
+	c.id = ""
+}
+
+// withdraw has the member end its claims and leave, until rejoin.
+func (c *consumer) withdraw() {
+	c.process.world.seen.Withdrawals++
+	c.out = true
+	if c.staying {
+		c.staying = false
+		c.join()
+	}
+}
+
 func (c *consumer) rejoin() {
-	if c.session != nil {
-		c.end(c.session)
+	c.out = false
+	if c.sitting {
+		c.sitting = false
+		c.join()
 	}
 }
 
-// commit sends offsets as the member that the process is now.
+// leave hands all shards over and goes.
+func (c *consumer) leave(done func()) {
+	c.leaving, c.staying = true, false
+	if c.dropping {
+		c.process.after(20*time.Millisecond, "leaving", func() { c.leave(done) })
+		return
+	}
+	c.drop(sortedKeys(c.held), func() {
+		c.bye()
+		done()
+	})
+}
+
+// commit sends offsets of its claims as the member that the process is now. In
+// another generation than the coordinator's it tries again: claims go on across them.
 func (c *consumer) commit(next []shardOffset, done func(ok bool)) {
-	s := c.session
-	if s == nil {
+	c.commitUntil(c.process.world.now+callPatience, next, done)
+}
+
+func (c *consumer) commitUntil(until time.Duration, next []shardOffset, done func(ok bool)) {
+	whole := len(next)
+	next = slices.DeleteFunc(slices.Clone(next), func(n shardOffset) bool {
+		held, stuck := c.held[n.shard], c.stuck[n.shard]
+		return (held == nil || !held.claimed) && (stuck == nil || !stuck.claimed)
+	})
+	if !c.member || len(next) == 0 {
 		done(false)
 		return
 	}
@@ -305,29 +358,14 @@ func (c *consumer) commit(next []shardOffset, done func(ok bool)) {
 			done(ok)
 		}
 	}
-	c.kafka("commit answered", func() any { return c.group.commit(s.id, s.generation, next) }, func(answer any) {
-		end(answer == groupFine)
-	})
-	c.process.after(time.Second, "commit timed out", func() { end(false) })
-}
-
-// leave hands all shards over and goes.
-func (c *consumer) leave(done func()) {
-	c.leaving = true
-	if c.session != nil {
-		c.end(c.session)
-	}
-	var wait func()
-	wait = func() {
-		if c.session != nil {
-			c.process.after(20*time.Millisecond, "leaving", wait)
+	id, generation := c.id, c.generation
+	c.kafka("commit answered", func() any { return c.group.commit(id, generation, next) }, func(answer any) {
+		if (answer == groupStale || answer == groupBalancing) && !answered && c.process.world.now < until {
+			answered = true
+			c.process.after(50*time.Millisecond, "commit again", func() { c.commitUntil(until, next, done) })
 			return
 		}
-		id := c.memberID
-		if c.network.connected(c.process.node, placeKafka) {
-			c.process.world.after(c.network.delay(), func() { c.group.leave(id) })
-		}
-		done()
-	}
-	wait()
+		end(answer == groupFine && len(next) == whole)
+	})
+	c.process.after(callPatience, "commit timed out", func() { end(false) })
 }

@@ -41,6 +41,8 @@ const (
 	// dropAfter is how long a peer may be silent before it is found dead.
 	dropAfter = 2 * time.Second
 	callTime  = 2 * time.Second
+	// rebirthPause is how long a node is nobody between two incarnations.
+	rebirthPause = 200 * time.Millisecond
 )
 
 // cluster is everything that runs, and what the world keeps of what has died.
@@ -79,7 +81,8 @@ func (c *cluster) start(place int) {
 	n.host.most = c.plan.unflushed
 	n.host.changed = n.announce
 	n.host.owes, n.host.pushed, n.host.answered = c.owes, c.told.tells, c.answers
-	n.consumer = &consumer{process: p, network: c.network, group: c.group, host: n.host, node: n.base}
+	n.consumer = &consumer{process: p, network: c.network, group: c.group, host: n.host, node: n.base,
+		held: map[int32]*claim{}, stuck: map[int32]*claim{}}
 	n.host.commit = n.consumer.commit
 	n.links = newLinks(n)
 	n.gateway = newGateway(n)
@@ -139,6 +142,9 @@ func (n *node) announce() {
 // hear takes an announcement. One of a node that was found dead is answered with
 // that verdict.
 func (n *node) hear(says view.Announcement) {
+	if n.id == "" {
+		return
+	}
 	if n.dropped[says.ID] {
 		n.tell(says.ID)
 		return
@@ -197,15 +203,20 @@ func (n *node) side(without string) (members int, lowest string) {
 	return members, lowest
 }
 
-// reborn ends this incarnation and begins another.
+// reborn ends this incarnation, out of the group, and begins another a little later.
 func (n *node) reborn() {
 	n.world.seen.Rebirths++
 	delete(n.cluster.byID, n.id)
+	n.consumer.withdraw()
 	n.host.letGo()
 	n.links.stop()
-	n.cluster.ids++
-	n.appear(fmt.Sprintf("%s.%d", n.base, n.cluster.ids))
-	n.consumer.rejoin()
+	n.id, n.said, n.peers = "", view.Announcement{}, map[string]*peer{}
+	n.see()
+	n.after(rebirthPause, "reborn", func() {
+		n.cluster.ids++
+		n.appear(fmt.Sprintf("%s.%d", n.base, n.cluster.ids))
+		n.consumer.rejoin()
+	})
 }
 
 // look finds peers dead that were not heard of for too long.

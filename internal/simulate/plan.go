@@ -34,7 +34,7 @@ type plan struct {
 
 // steps at which a process may be struck at once.
 var steps = []string{
-	"write stored", "flush", "commit", "commit answered", "joined", "fetched", "actor", "link flush",
+	"write stored", "flush", "commit", "commit answered", "joined", "synced", "fetched", "actor", "link flush",
 	"batch", "follow", "follow answered", "dropped", "evicted", "release", "timeline answered", "heartbeat answered", "tail", "pending",
 }
 

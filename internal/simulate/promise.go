@@ -80,7 +80,6 @@ const (
 type pairing struct {
 	asks, owner *node
 	asksAs, as  string // their incarnations
-	generation  int32
 	since       time.Duration
 }
 
@@ -109,7 +108,7 @@ func (c *cluster) pair(shard int32, place int) {
 		delete(c.pairings, key)
 		return
 	}
-	now := pairing{asks, owner, asks.id, owner.id, c.group.generation, c.world.now}
+	now := pairing{asks, owner, asks.id, owner.id, c.world.now}
 	before := c.pairings[key]
 	now.since = before.since
 	if now != before {

@@ -19,7 +19,7 @@ var (
 )
 
 // enough is how many seeds a mutant may need to be found.
-const enough = 1500
+const enough = 4000
 
 // runSeeds runs seeds on all cores and gives each result to judge, one at a time
 // and in no order, until that has had enough.
