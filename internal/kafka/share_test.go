@@ -1,94 +1,58 @@
 package kafka
 
 import (
-	"errors"
-	"log/slog"
+	"reflect"
+	"slices"
 	"testing"
-	"testing/synctest"
-	"time"
-
-	"github.com/IBM/sarama"
 )
 
-// topics is a client that knows of topics' partitions only.
-type topics struct {
-	sarama.Client
-	counts map[string]int32
-}
-
-func (c topics) Partitions(topic string) ([]int32, error) {
-	if c.counts[topic] == 0 {
-		return nil, sarama.ErrUnknownTopicOrPartition
+func TestWhatAnotherHoldsIsGivenToNobodyYet(t *testing.T) {
+	members := []Member{
+		{ID: "a", Owned: []int32{0, 1, 2, 3}, Generation: 4},
+		{ID: "b"},
 	}
-	return make([]int32, c.counts[topic]), nil
-}
-
-func (c topics) RefreshMetadata(...string) error { return nil }
-
-// leader returns a member that shares out the partitions of its group, which has
-// no other members, and a function that does so.
-func leader(t *testing.T, known topics, holds ...partition) (*member, func() error) {
-	t.Helper()
-	g := NewGroup(Config{}, "g", []string{"t", "u"}, slog.New(slog.DiscardHandler))
-	m := &member{
-		group: g, id: "m", metadata: known, held: &holdings{group: g, held: make(map[partition]*holding)},
-		known: make(map[string]int32), shrunk: make(map[string]time.Time),
+	shares := Share(members, 4)
+	if len(shares["a"]) != 2 || len(shares["b"]) != 0 {
+		t.Fatalf("shared out as %v", shares)
 	}
-	for _, p := range holds {
-		m.held.held[p] = &holding{partition: p}
+	members[0].Owned, members[0].Generation, members[1].Generation = shares["a"], 5, 5
+	again := Share(members, 4)
+	if !slices.Equal(again["a"], shares["a"]) || len(again["b"]) != 2 {
+		t.Errorf("shared out as %v, then as %v", shares, again)
 	}
-	return m, func() error {
-		t.Helper()
-		request, err := m.joinRequest()
-		if err != nil {
-			t.Fatal(err)
-		}
-		joined := &sarama.JoinGroupResponse{LeaderId: "m", MemberId: "m", Members: []sarama.GroupMember{
-			{MemberId: "m", Metadata: request.OrderedGroupProtocols[0].Metadata},
-		}}
-		return m.share(joined, &sarama.SyncGroupRequest{})
+	slices.Reverse(members)
+	if turned := Share(members, 4); !reflect.DeepEqual(turned, again) {
+		t.Errorf("in another order: %v and %v", again, turned)
 	}
 }
 
-// A broker that has just started may know no topics yet. What it says must not
-// take everything from everybody.
-func TestPartitionsAreNotTakenAwayForATopicThatIsUnknownForAMoment(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		known := topics{counts: map[string]int32{"u": 1}}
-		m, share := leader(t, known, partition{"t", 1})
-		if err := share(); !errors.Is(err, errShrunk) {
-			t.Errorf("shared out without what members hold: %v", err)
+func TestAMemberKeepsEndsAndBegins(t *testing.T) {
+	for _, c := range []struct{ held, given, kept, ended, begun []int32 }{
+		{nil, []int32{1, 2}, nil, nil, []int32{1, 2}},
+		{[]int32{1, 2}, []int32{1, 2}, []int32{1, 2}, nil, nil},
+		{[]int32{1, 2, 3}, []int32{2, 5}, []int32{2}, []int32{1, 3}, []int32{5}},
+		{[]int32{1}, nil, nil, []int32{1}, nil},
+	} {
+		kept, ended, begun := Adopt(c.held, c.given)
+		if !slices.Equal(kept, c.kept) || !slices.Equal(ended, c.ended) || !slices.Equal(begun, c.begun) {
+			t.Errorf("holds %v, is given %v: keeps %v, ends %v, begins %v", c.held, c.given, kept, ended, begun)
 		}
-		known.counts["t"] = 2
-		if err := share(); err != nil || m.shared["t"] != 2 {
-			t.Errorf("%v, %v", m.shared, err)
-		}
-		m.held.held = nil
-		for _, count := range []int32{1, 0} { // fewer than were shared out
-			known.counts["t"] = count
-			if err := share(); !errors.Is(err, errShrunk) {
-				t.Errorf("%d partitions, where there were 2: %v", count, err)
-			}
-		}
-	})
+	}
 }
 
-func TestADeletedTopicHoldsUpTheOthersForAMomentOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, share := leader(t, topics{counts: map[string]int32{"u": 1}}, partition{"t", 0})
-		if err := share(); !errors.Is(err, errShrunk) {
-			t.Error(err)
+func TestAHandlerIsToldOfGenerationsThatEndedUnderWay(t *testing.T) {
+	kept, given := []int32{1}, []int32{1, 2}
+	for _, c := range []struct {
+		told, generation int32
+		want             []Telling[int32]
+	}{
+		{0, 7, []Telling[int32]{{7, given}}},
+		{7, 7, nil},
+		{6, 7, []Telling[int32]{{7, given}}},
+		{4, 7, []Telling[int32]{{5, kept}, {6, kept}, {7, given}}},
+	} {
+		if got := Tellings(c.told, c.generation, kept, given); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("told of %d, then %d: %v", c.told, c.generation, got)
 		}
-		sleep(t.Context(), believed)
-		if err := share(); err != nil || m.shared["t"] != 0 || m.shared["u"] != 1 {
-			t.Errorf("%v, %v", m.shared, err)
-		}
-	})
-}
-
-func TestATopicThatNeverWasHoldsUpNobody(t *testing.T) {
-	m, share := leader(t, topics{counts: map[string]int32{"u": 1}})
-	if err := share(); err != nil || m.shared["u"] != 1 {
-		t.Errorf("%v, %v", m.shared, err)
 	}
 }
