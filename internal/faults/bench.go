@@ -272,7 +272,7 @@ func (b *bench) service(r *report.Report) {
 			latencies = append(latencies, w.Until-w.At)
 		}
 		gaps[i] = report.Gaps(waits, servicePatience.Seconds())
-		people[i] = report.PersonGaps{Name: p.admin, Over: p.over(), Sessions: p.sessions}
+		people[i] = report.PersonGaps{Name: p.admin, Over: p.over(), Sessions: p.sessions, Waited: p.waited(b.ledger, report.Longest(gaps[i]))}
 	}
 	r.Load.Latency = report.SpansOf(latencies)
 	r.SetService(servicePatience.Seconds(), people, gaps)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -133,6 +134,43 @@ func (p *person) waits(ledger *Ledger) []report.Wait {
 		}
 	}
 	return waits
+}
+
+// waited says what the person was without in a gap: of each stream how many entries
+// waited for longer than the patience and which was the first, and in which sessions.
+func (p *person) waited(ledger *Ledger, gap report.Wait) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	late, first := make([]int, len(p.names)), make([]uint32, len(p.names))
+	var said []string
+	for i := range p.steps {
+		s := &p.steps[i]
+		at := float64(s.at) / 1000
+		switch {
+		case s.kind == checker.Joined && s.stream == 0 && at >= gap.At && at <= gap.Until:
+			said = append(said, fmt.Sprintf("a session at %.1f s", at))
+		case s.kind != checker.Received || s.event&foreignBit != 0 || int(s.stream) >= len(p.names):
+		default:
+			acked, ok := ledger.ackedAt(int(s.event))
+			if !ok || acked.Seconds() < gap.At || at > gap.Until || at-acked.Seconds() <= servicePatience.Seconds() {
+				continue
+			}
+			if late[s.stream]++; late[s.stream] == 1 {
+				first[s.stream] = s.event
+			}
+		}
+	}
+	for _, end := range p.closings {
+		if end.at.Seconds() >= gap.At-servicePatience.Seconds() && end.at.Seconds() <= gap.Until {
+			said = append(said, fmt.Sprintf("%s ended one at %.1f s with %d", end.node, end.at.Seconds(), end.code))
+		}
+	}
+	for i, n := range late {
+		if n > 0 {
+			said = append(said, fmt.Sprintf("%d of %s from %s on", n, p.names[i], eventID(int(first[i]))))
+		}
+	}
+	return strings.Join(said, ", ")
 }
 
 // entryID finds the id in an entry as it is pushed.

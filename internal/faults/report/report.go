@@ -115,6 +115,9 @@ type PersonGaps struct {
 	Gaps     int     `json:"gaps"`
 	Longest  float64 `json:"longest"`
 	Total    float64 `json:"total"`
+	// LongestAt is when the longest began, and Waited what was waited for in it.
+	LongestAt float64 `json:"longestAt"`
+	Waited    string  `json:"waited,omitempty"`
 }
 
 // Violation is a broken promise.

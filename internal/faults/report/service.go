@@ -46,6 +46,16 @@ func SpansOf(seconds []float64) Spans {
 	return Spans{Count: len(seconds), P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: seconds[len(seconds)-1]}
 }
 
+// Longest returns the longest of the gaps, the zero Wait if there is none.
+func Longest(gaps []Wait) (longest Wait) {
+	for _, gap := range gaps {
+		if gap.Until-gap.At > longest.Until-longest.At {
+			longest = gap
+		}
+	}
+	return longest
+}
+
 // SetService fills in the service of a run from the gaps of each person, which
 // are given in the order of people, and what each fault had to do with them.
 func (r *Report) SetService(patience float64, people []PersonGaps, gaps [][]Wait) {
@@ -54,8 +64,9 @@ func (r *Report) SetService(patience float64, people []PersonGaps, gaps [][]Wait
 	for i := range people {
 		p := &people[i]
 		p.Gaps = len(gaps[i])
+		most := Longest(gaps[i])
+		p.Longest, p.LongestAt = most.Until-most.At, most.At
 		for _, gap := range gaps[i] {
-			p.Longest = max(p.Longest, gap.Until-gap.At)
 			p.Total += gap.Until - gap.At
 		}
 		longest[i], total[i] = p.Longest, p.Total
