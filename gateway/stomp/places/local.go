@@ -14,7 +14,8 @@ type localSession struct {
 	// given is 1 and how often the client had answered when another session went on
 	// from here. It counts for nothing once the client has answered again.
 	given atomic.Uint64
-	told  told // only the goroutine that tells looks at it
+	ended *endedPlace // where it ended spent; guarded by Places.mu
+	told  told        // only the goroutine that tells looks at it
 }
 
 // told is what the other nodes have been told of a session.
@@ -88,11 +89,12 @@ func deader(a, b stomp.Life) bool {
 	return a.Heard < b.Heard
 }
 
-// give notes that another session goes on from here, and returns what undoes that.
-func (d doubtful) give() (giveBack func()) {
+// give notes that another session goes on from here, and returns what undoes that
+// and reports whether there was something to undo.
+func (d doubtful) give() (undo func() bool) {
 	given := d.life.Answers + 1
 	d.session.given.Store(given)
-	return func() { d.session.given.CompareAndSwap(given, 0) }
+	return func() bool { return d.session.given.CompareAndSwap(given, 0) }
 }
 
 // sessionsOf returns the person's open sessions of this node.

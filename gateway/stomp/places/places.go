@@ -115,17 +115,19 @@ func (p *Places) End(admin string, place stomp.Place, cursor hub.Cursor) {
 	defer p.mu.Unlock()
 	defer p.tellSoon()
 	p.change(admin)
+	ended := endedPlace{Admin: admin, Cursor: cursor.String(), At: time.Now().UnixMilli()}
 	sessions := p.local[admin]
 	if i := slices.IndexFunc(sessions, func(s *localSession) bool { return s.place == place }); i >= 0 {
-		spent := sessions[i].spent(life)
+		session := sessions[i]
 		if p.local[admin] = slices.Delete(sessions, i, i+1); len(sessions) == 1 {
 			delete(p.local, admin)
 		}
-		if spent {
+		if session.spent(life) {
+			session.ended = &ended
 			return
 		}
 	}
-	p.hasEnded(endedPlace{Admin: admin, Cursor: cursor.String(), At: time.Now().UnixMilli()})
+	p.hasEnded(ended)
 }
 
 // hasEnded notes a place, here and to be told. p.mu is held.
@@ -165,28 +167,47 @@ func (p *Places) use(admin string, suspect doubtful, found bool) (giveBack func(
 	now := time.Now().UnixMilli()
 	if ended, ok := p.table.takeEnded(admin); ok {
 		p.tellUsed(admin, "")
-		return func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.hasEnded(ended)
+		return p.putBack(ended)
+	}
+	if found && suspect.life.Late {
+		return p.give(suspect)
+	}
+	if node, place, ok := p.table.takeOpen(admin, now, true); ok {
+		p.tellUsed(admin, node)
+		return p.putBack(place)
+	}
+	if found {
+		return p.give(suspect)
+	}
+	if node, place, ok := p.table.takeOpen(admin, now, false); ok {
+		p.tellUsed(admin, node)
+		return p.putBack(place)
+	}
+	return func() {}
+}
+
+// give notes that another session goes on from the suspect, and returns what undoes
+// that, also when the suspect has ended in the meantime.
+func (p *Places) give(suspect doubtful) (giveBack func()) {
+	undo := suspect.give()
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if undo() && suspect.session.ended != nil {
+			p.hasEnded(*suspect.session.ended)
 			p.tellSoon()
 		}
 	}
-	nothing := func() {}
-	if found && suspect.life.Late {
-		return suspect.give()
+}
+
+// putBack returns what has the place, which is used up, be one that has ended.
+func (p *Places) putBack(place endedPlace) (giveBack func()) {
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.hasEnded(place)
+		p.tellSoon()
 	}
-	if node, ok := p.table.takeOpen(admin, now, true); ok {
-		p.tellUsed(admin, node)
-		return nothing
-	}
-	if found {
-		return suspect.give()
-	}
-	if node, ok := p.table.takeOpen(admin, now, false); ok {
-		p.tellUsed(admin, node)
-	}
-	return nothing
 }
 
 // tellUsed has it told that a place is used up, with the session that is about to

@@ -193,18 +193,19 @@ func (t *table) takeEnded(admin string) (place endedPlace, ok bool) {
 	return place, true
 }
 
-// takeOpen uses up the place of an open session of another node. With dead it does
-// so only if the session, or its node, looks dead.
-func (t *table) takeOpen(admin string, now int64, dead bool) (node string, ok bool) {
+// takeOpen uses up the place of an open session of another node, and returns it as
+// one that ended when the node was heard of last. With dead it does so only if the
+// session, or its node, looks dead.
+func (t *table) takeOpen(admin string, now int64, dead bool) (node string, place endedPlace, ok bool) {
 	for name, n := range t.nodes {
-		place := n.open[admin]
-		if place == nil || n.left(place) <= 0 || dead && !n.dead(place, now) {
+		open := n.open[admin]
+		if open == nil || n.left(open) <= 0 || dead && !n.dead(open, now) {
 			continue
 		}
 		n.take(admin, now)
-		return name, true
+		return name, endedPlace{Admin: admin, Cursor: open.Cursor, At: n.heard}, true
 	}
-	return "", false
+	return "", endedPlace{}, false
 }
 
 // take uses up the place of a session at the node, if there is one.

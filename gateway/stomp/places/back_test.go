@@ -1,0 +1,52 @@
+package places
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
+)
+
+// alone returns the places of a node that hears only what the test tells it.
+func alone() *Places {
+	p := New(kafka.Config{}, slog.New(slog.DiscardHandler))
+	p.heardAll()
+	return p
+}
+
+// A node dies, and its page's first tries elsewhere do not come about.
+func TestAPlaceAtAnotherNodeIsGivenBack(t *testing.T) {
+	for name, ago := range map[string]time.Duration{"dead": 10 * time.Second, "alive": 0} {
+		t.Run(name, func(t *testing.T) {
+			p := alone()
+			p.take(fmt.Appendf(nil, `{"node":"b","at":%d,"open":[{"admin":"7","sessions":1,"cursor":"all=5"}]}`,
+				time.Now().Add(-ago).UnixMilli()))
+			for range 3 {
+				at, giveBack := p.Resume(t.Context(), "7")
+				if at.String() != "all=5" {
+					t.Fatalf("it goes on at %q", at)
+				}
+				giveBack()
+			}
+		})
+	}
+}
+
+// The old session's end is noticed while the page's new one is about to open, which
+// then does not come about.
+func TestAPlaceIsGivenBackThatHasEndedMeanwhile(t *testing.T) {
+	p := alone()
+	p.Open("7", deadPlace{})
+	_, giveBack := p.Resume(t.Context(), "7")
+	p.End("7", deadPlace{}, hub.Cursor{hub.All: 4})
+	giveBack()
+	if at, _ := p.Resume(t.Context(), "7"); at.String() != "all=4" {
+		t.Errorf("the next try goes on at %q", at)
+	}
+	if at, _ := p.Resume(t.Context(), "7"); len(at) > 0 {
+		t.Errorf("it is gone on from again, at %s", at)
+	}
+}
