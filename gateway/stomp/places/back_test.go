@@ -6,9 +6,18 @@ import (
 	"testing"
 	"time"
 
+	"bongsu/gateway/stomp"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
 )
+
+// heardPlace is a session of which the test says what is known.
+type heardPlace struct{ life stomp.Life }
+
+func (*heardPlace) AppendCursor(dst []byte) []byte { return append(dst, "all=4"...) }
+func (*heardPlace) Moves() uint64                  { return 1 }
+func (*heardPlace) Ask()                           {}
+func (p *heardPlace) Life() stomp.Life             { return p.life }
 
 // alone returns the places of a node that hears only what the test tells it.
 func alone() *Places {
@@ -48,5 +57,21 @@ func TestAPlaceIsGivenBackThatHasEndedMeanwhile(t *testing.T) {
 	}
 	if at, _ := p.Resume(t.Context(), "7"); len(at) > 0 {
 		t.Errorf("it is gone on from again, at %s", at)
+	}
+}
+
+// A second page is opened in a quiet hour, when nothing is answered. The first goes
+// on living, and its connection breaks later. What it sent before comes within seconds.
+func TestASessionThatIsHeardOfAfterwardsKeepsItsPlace(t *testing.T) {
+	for after, want := range map[time.Duration]string{0: "", time.Second: "", 30 * time.Second: "all=4"} {
+		p := alone()
+		first := &heardPlace{stomp.Life{Heard: time.Now().UnixMilli()}}
+		p.Open("7", first)
+		p.Resume(t.Context(), "7") // by the second page
+		first.life.Heard = time.Now().Add(after).UnixMilli()
+		first.life.Owes, first.life.Late = first.life.Heard+1, true
+		if at, _ := p.Resume(t.Context(), "7"); at.String() != want {
+			t.Errorf("heard of after %v, the first page goes on at %q, want %q", after, at, want)
+		}
 	}
 }

@@ -22,9 +22,9 @@
 // places, and uses one of them up: that of the session that ended last; or else of
 // an open one that looks dead, because its client, or its node, has not answered for
 // seconds; or else of the one that may be the likeliest to be dead. A client that
-// answers makes its session's place good again. So a page that is left for the next
-// one is not given again what the one before has had, and of several pages that come
-// back none misses anything; but the place of a page that is on its way back goes to
-// a further page of the person that is opened before. A session that begins at a
-// cursor of its page's own uses up a place, too.
+// answers, or is heard of some seconds later, makes its session's place good again.
+// So a page that is left for the next one is not given again what the one before has
+// had, and of several pages that come back none misses anything; but the place of a
+// page that is on its way back goes to a further page of the person that is opened
+// before. A session that begins at a cursor of its page's own uses up a place, too.
 package places

@@ -2,6 +2,7 @@ package places
 
 import (
 	"sync/atomic"
+	"time"
 
 	"bongsu/gateway/stomp"
 	"bongsu/internal/hub"
@@ -12,11 +13,17 @@ import (
 type localSession struct {
 	place stomp.Place
 	// given is 1 and how often the client had answered when another session went on
-	// from here. It counts for nothing once the client has answered again.
-	given atomic.Uint64
-	ended *endedPlace // where it ended spent; guarded by Places.mu
-	told  told        // only the goroutine that tells looks at it
+	// from here, givenAt when that was, in Unix milliseconds. It counts for nothing
+	// once the client has answered again, or is heard of when all that it sent before
+	// has come.
+	given   atomic.Uint64
+	givenAt atomic.Int64
+	ended   *endedPlace // where it ended spent; guarded by Places.mu
+	told    told        // only the goroutine that tells looks at it
 }
+
+// underWay is how long what a client has sent may be on its way.
+const underWay = 5 * time.Second
 
 // told is what the other nodes have been told of a session.
 type told struct {
@@ -25,8 +32,10 @@ type told struct {
 }
 
 // gone reports whether another session has gone on in the session's stead, unless
-// its client has answered since.
-func (s *localSession) gone(life stomp.Life) bool { return s.given.Load() == life.Answers+1 }
+// its client has shown since that it lives.
+func (s *localSession) gone(life stomp.Life) bool {
+	return s.given.Load() == life.Answers+1 && life.Heard-s.givenAt.Load() <= underWay.Milliseconds()
+}
 
 // spent reports whether the session looks dead, too.
 func (s *localSession) spent(life stomp.Life) bool { return life.Late && s.gone(life) }
@@ -93,6 +102,7 @@ func deader(a, b stomp.Life) bool {
 // and reports whether there was something to undo.
 func (d doubtful) give() (undo func() bool) {
 	given := d.life.Answers + 1
+	d.session.givenAt.Store(time.Now().UnixMilli())
 	d.session.given.Store(given)
 	return func() bool { return d.session.given.CompareAndSwap(given, 0) }
 }
