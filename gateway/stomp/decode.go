@@ -25,7 +25,8 @@ const maxCommand = len(frame.UNSUBSCRIBE)
 // decoder cuts what a client sends, in pieces of any size, into frames. It keeps
 // at most one frame that is not complete, which is within the limits.
 type decoder struct {
-	rest []byte
+	rest    []byte
+	version version // 1.0, in which nothing is escaped, until the client is connected
 }
 
 // add gives the decoder more bytes, which it owns from then on.
@@ -49,7 +50,10 @@ func (d *decoder) next() (*frame.Frame, error) {
 	if size == 0 || err != nil {
 		return nil, err
 	}
-	whole := d.rest[:size]
+	whole, err := d.version.escaped(d.rest[:size])
+	if err != nil {
+		return nil, err
+	}
 	d.rest = d.rest[size:]
 	// The library bounds nothing by itself: it is given one whole frame.
 	f, err := frame.NewReaderSize(bytes.NewReader(whole), 512).Read()
@@ -57,6 +61,32 @@ func (d *decoder) next() (*frame.Frame, error) {
 		return nil, hub.Invalidf("not a STOMP frame: %v", err)
 	}
 	return f, nil
+}
+
+// escaped returns a whole frame with its headers escaped as the library reads them.
+// The error says that the version has no such escape; 1.1, whose clients often do not
+// escape, forbids none.
+func (v version) escaped(whole []byte) ([]byte, error) {
+	if v == v11 || bytes.IndexByte(whole, '\\') < 0 {
+		return whole, nil
+	}
+	head, _, err := measureHead(whole)
+	if err != nil {
+		return nil, err
+	}
+	if v == v10 {
+		plain := bytes.ReplaceAll(whole[:head], []byte(`\`), []byte(`\\`))
+		return append(plain, whole[head:]...), nil
+	}
+	for i := 0; i < head; i++ {
+		if whole[i] != '\\' {
+			continue
+		}
+		if i++; bytes.IndexByte([]byte(`rnc\`), whole[i]) < 0 {
+			return nil, hub.Invalidf("a header has an escape that there is not")
+		}
+	}
+	return whole, nil
 }
 
 // measure returns the length of the frame at the beginning of data, 0 if it is

@@ -14,7 +14,7 @@ import (
 // decodeAll returns what the decoder makes of data given in pieces of a size: the
 // frames' commands, headers and bodies, and how it ended.
 func decodeAll(data []byte, size int) (frames []string, err error) {
-	var d decoder
+	d := decoder{version: v12}
 	for piece := range slices.Chunk(data, size) {
 		d.add(slices.Clone(piece))
 		for {
@@ -123,7 +123,7 @@ func FuzzDecoder(f *testing.F) {
 		if err != nil && !errors.Is(err, hub.ErrInvalid) {
 			t.Fatal(err)
 		}
-		var d decoder
+		d := decoder{version: version(uint(size) % 3)}
 		d.add(bytes.Clone(data))
 		for f, err := d.next(); f != nil && err == nil; f, err = d.next() {
 			if f.Header.Len() > MaxHeaders || len(f.Body) > MaxBody {

@@ -134,6 +134,7 @@ func (s *Session) connect(f *frame.Frame) error {
 		if _, given := f.Header.Contains("cursor"); given { // it goes on from its own place, not a next page
 			s.server.options.Places.Resume(ctx, s.admin)
 		}
+		s.in.version = v
 		s.open()
 		s.rate.Grant(len(s.session.Principal().Malls)) // pages subscribe to all at once
 		return nil

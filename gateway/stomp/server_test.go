@@ -410,3 +410,21 @@ func TestPlainRequestsAreRefused(t *testing.T) {
 		t.Errorf("%d places are taken", n)
 	}
 }
+
+// 1.0 escapes nothing, and no version does in CONNECT. What 1.2 does not define it
+// refuses.
+func TestEachVersionReadsHeadersAsItEscapesThem(t *testing.T) {
+	s := serve(t, gateway.Options{}, stomp.Options{})
+	for _, version := range []string{"1.0", "1.1", "1.2"} {
+		c := s.connect(t, "7", "accept-version:"+version, `x:\t`)
+		c.say("SUBSCRIBE", "id:u", user, `receipt:a\nb`)
+		if message, err := c.next(); err != nil || !bytes.Contains(message, []byte("receipt-id:a\\nb\n")) {
+			t.Errorf("%s: %q, %v", version, message, err)
+		}
+	}
+	c := s.connect(t, "7", "accept-version:1.2")
+	c.say("SUBSCRIBE", "id:u", user, `x:\t`)
+	if message, code := c.expelled(); code != gateway.CloseProtocol.Code() {
+		t.Errorf("an escape that there is not: %d, %s", code, message)
+	}
+}
