@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -91,15 +92,22 @@ func (n *node) handOver(ctx context.Context) error {
 	if n.parts.cluster.Peers() == 0 {
 		return nil
 	}
+	return n.leaveGroups(ctx)
+}
+
+// leaveGroups leaves the consumer groups. One that is not left in time goes on leaving
+// beside, and holds up none of the others.
+func (n *node) leaveGroups(ctx context.Context) error {
 	// Whatever becomes of the leaving: nothing must be announced, and nobody served,
 	// that others own by now.
 	defer n.parts.host.LetGo()
+	var failures []error
 	for _, leave := range n.parts.leave {
 		if err := leave(ctx); err != nil {
-			return fmt.Errorf("hand the shards over: %w", err)
+			failures = append(failures, fmt.Errorf("hand the shards over: %w", err))
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // cluster returns what this node knows of the cluster.

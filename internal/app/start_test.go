@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -49,5 +50,24 @@ func TestANodeThatWasReadyStaysSoUntilItStops(t *testing.T) {
 	n.stopping.Store(true)
 	if n.fit() == nil {
 		t.Error("it takes clients while it stops")
+	}
+}
+
+// A node that tells nobody of its shards any more must not go on consuming them: while
+// its clients are told to go they would be nobody's.
+func TestTheShardsAreLeftThoughTheIngressIsNot(t *testing.T) {
+	n := assigned()
+	left := false
+	n.parts.leave = []func(context.Context) error{
+		func(ctx context.Context) error { return ctx.Err() }, // hangs until its time is over
+		func(context.Context) error { left = true; return nil },
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.leaveGroups(ctx); err == nil || !left {
+		t.Errorf("got %v; the journal's group was left: %v", err, left)
+	}
+	if n.serving() == nil {
+		t.Error("the node answers still for what it let go")
 	}
 }
