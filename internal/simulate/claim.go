@@ -191,7 +191,7 @@ func (c *consumer) apply(cl *claim, records []hub.Record) {
 	} else {
 		pause = w.between(5*time.Millisecond, 40*time.Millisecond)
 	}
-	if !c.host.apply(cl.shard, records, cl.next) {
+	if len(records) > 0 && !c.host.apply(cl.shard, records, cl.next) { // of no records the host hears nothing
 		w.seen.ClaimsFailed++
 		c.release(cl)
 		return

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"bongsu/actors/rules"
 	"bongsu/internal/kafka"
 )
 
@@ -17,6 +18,7 @@ type consumer struct {
 	group   *group
 	host    *host
 	node    string
+	mutant  rules.Mutant
 
 	id         string // "" while there is none
 	member     bool   // the coordinator has taken it for one, as it knows
@@ -31,6 +33,7 @@ type consumer struct {
 	step     int  // counts what it does, so that an answer to something older is known
 	dropping bool // it waits for claims to end
 	staying  bool // it says that it lives, and nothing else
+	anew     bool // it was told to begin anew, and has not ended its claims for that yet
 	out      bool // it shall not be in the group
 	sitting  bool // and is not
 	leaving  bool // for good
@@ -215,8 +218,8 @@ func (c *consumer) adopt(generation int32, given []int32) {
 
 // stay says that the member lives, until it is time to join again.
 func (c *consumer) stay() {
-	if c.out {
-		c.drop(sortedKeys(c.held), c.join)
+	if c.anew {
+		c.beginAnew()
 		return
 	}
 	every := heartbeatEvery
@@ -284,9 +287,9 @@ func (c *consumer) lose(then func()) {
 func (c *consumer) sitOut() {
 	c.drop(sortedKeys(c.held), func() {
 		c.bye()
-		c.told, c.sitting = 0, true
-		if !c.out {
-			c.rejoin()
+		c.told = 0
+		if c.sitting = c.out; !c.sitting { // told to rejoin meanwhile
+			c.join()
 		}
 	})
 }
@@ -308,18 +311,40 @@ func (c *consumer) bye() {
 func (c *consumer) withdraw() {
 	c.process.world.seen.Withdrawals++
 	c.out = true
-	if c.staying {
-		c.staying = false
-		c.join()
-	}
+	c.wake()
 }
 
+// rejoin has it join again. Claims that it holds still, because it did not come to
+// withdrawing, are of a life that is over: they end before.
 func (c *consumer) rejoin() {
 	c.out = false
 	if c.sitting {
 		c.sitting = false
 		c.join()
+		return
 	}
+	if len(c.held) > 0 {
+		c.process.world.seen.RejoinsWithClaims++
+	}
+	if c.keepsClaims() {
+		c.anew = false
+		return
+	}
+	c.wake()
+}
+
+// wake has the member end its claims and join again, or sit out, as soon as it has
+// done what it is doing.
+func (c *consumer) wake() {
+	c.anew = true
+	if c.staying {
+		c.beginAnew()
+	}
+}
+
+func (c *consumer) beginAnew() {
+	c.anew, c.staying = false, false
+	c.drop(sortedKeys(c.held), c.join)
 }
 
 // leave hands all shards over and goes.

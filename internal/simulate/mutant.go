@@ -30,13 +30,16 @@ const (
 	// OldestClaimant gives a shard that several claim to the one of the lowest
 	// generation.
 	OldestClaimant rules.Mutant = "oldest-claimant"
+	// KeepClaims has a node that rejoins the group, before it came to withdrawing from
+	// it, go on with the claims of the life that is over: its host has let go of them.
+	KeepClaims rules.Mutant = "keep-claims"
 )
 
 // Mutants are all the faults that the simulation has to find.
 func Mutants() []rules.Mutant {
 	return []rules.Mutant{
 		rules.MemoryNumbers, rules.CommitEarly, rules.StaleWriter, DropBatch,
-		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant,
+		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant, KeepClaims,
 	}
 }
 
@@ -57,6 +60,9 @@ func (s *shard) own(generation int32, from, end int64) (fresh bool) {
 	}
 	return fresh
 }
+
+// keepsClaims reports whether a member that is told to rejoin keeps what it holds.
+func (c *consumer) keepsClaims() bool { return c.mutant == KeepClaims }
 
 // answers reports whether the shard's actors may be asked.
 func (s *shard) answers() bool {

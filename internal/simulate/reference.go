@@ -130,6 +130,9 @@ func (c *cluster) unsettled(report func(string, ...any)) (fine bool) {
 		if at, end := c.group.committed[shard], c.journal.end(int32(shard)); at != end {
 			wrong("shard %d is committed up to %d, and ends at %d", shard, at, end)
 		}
+		if n := c.ownerOf(int32(shard)); n == nil || !n.host.shards[shard].answers() {
+			wrong("nobody answers for shard %d", shard)
+		}
 	}
 	for _, stream := range sortedKeys(c.check.streams) {
 		want := c.check.streams[stream]
