@@ -40,6 +40,11 @@ type gossip struct {
 	inbox chan []byte
 	wake  func()
 
+	// ending is held while it leaves or stops: memberlist panics if it is to leave
+	// after it was stopped.
+	ending  sync.Mutex
+	stopped bool
+
 	// mu guards peers, a copy of what memberlist lists: what it hands out itself
 	// goes on changing.
 	mu    sync.Mutex
@@ -142,8 +147,14 @@ func (g *gossip) join(addrs []string) int {
 	return int(joined.Load())
 }
 
-// leave tells the others and waits for patience at most until one knows.
+// leave tells the others and waits for patience at most until one knows. After stop
+// it does nothing.
 func (g *gossip) leave(patience time.Duration) {
+	g.ending.Lock()
+	defer g.ending.Unlock()
+	if g.stopped {
+		return
+	}
 	for _, p := range g.listed() {
 		if p.id != g.id {
 			g.tell(p.id, p.addr, append([]byte{messageLeave}, g.id...))
@@ -152,8 +163,13 @@ func (g *gossip) leave(patience time.Duration) {
 	_ = g.list.Leave(max(patience, time.Millisecond))
 }
 
-// stop ends it without a word to others.
-func (g *gossip) stop() { _ = g.list.Shutdown() }
+// stop ends it without a word to others. A leave that is under way is waited for.
+func (g *gossip) stop() {
+	g.ending.Lock()
+	defer g.ending.Unlock()
+	g.stopped = true
+	_ = g.list.Shutdown()
+}
 
 // NodeMeta implements memberlist.Delegate.
 func (g *gossip) NodeMeta(int) []byte { return *g.meta.Load() }
