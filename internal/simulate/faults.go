@@ -40,12 +40,22 @@ func (c *cluster) breakThings() {
 	}
 }
 
-// strike may kill or pause a process right after a step.
+// strike may kill or pause a process right after a step, or trouble others.
 func (c *cluster) strike(n *node, step string) {
 	if step == "synced" && c.world.chance(0.5) { // somebody asks just now
 		for _, stream := range c.plan.streams {
 			n.list(stream)
 		}
+	}
+	if step == "claims do not end" && len(n.consumer.stuck) > 0 && !c.mended && c.world.chance(0.5) {
+		// Who is given them does not keep them for long.
+		c.world.after(c.world.between(20*time.Millisecond, 500*time.Millisecond), func() {
+			for _, other := range c.nodes {
+				if other != nil && other != n {
+					c.evictByMistake(other, 0)
+				}
+			}
+		})
 	}
 	if c.mended || !c.world.chance(c.plan.strikes[step]) {
 		return

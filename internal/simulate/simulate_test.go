@@ -19,7 +19,7 @@ var (
 )
 
 // enough is how many seeds a mutant may need to be found.
-const enough = 4000
+const enough = 8000
 
 // runSeeds runs seeds on all cores and gives each result to judge, one at a time
 // and in no order, until that has had enough.
@@ -72,7 +72,7 @@ func TestNoSeedBreaksAPromise(t *testing.T) {
 	})
 	t.Logf("%d seeds in %s; the longest wait while nothing was broken: %s, in seed %d\n%s",
 		*seedCount, time.Since(began).Round(time.Millisecond), wait.Wait, wait.Seed, total.String())
-	if never := total.Never(); *seedCount >= 5000 && len(never) > 0 {
+	if never := total.Never(); *seedCount >= 10000 && len(never) > 0 {
 		t.Errorf("never happened: %v", never)
 	}
 	if *seedCount == 1 {
