@@ -43,7 +43,7 @@ fuzz: ## Every fuzz target for FUZZTIME (60s)
 	@grep -rEho '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . >/dev/null
 	@grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort | while IFS=: read -r file func; do \
 		name=$${func#func }; echo "== $$name ($$(dirname $$file)) for $(FUZZTIME)"; \
-		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)" || exit 1; \
 	done
 
 .PHONY: bench
