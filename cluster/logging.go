@@ -55,7 +55,7 @@ type gossipLog struct {
 // Write implements io.Writer; memberlist gives it one line at a time.
 func (g *gossipLog) Write(line []byte) (int, error) {
 	for _, sign := range []string{"ecrypt", "ncrypted", "label"} {
-		if bytes.Contains(line, []byte(sign)) {
+		if bytes.Contains(line, []byte(sign)) && !broken(line) {
 			if more, ok := g.seldom.now(time.Now()); ok {
 				g.log.Warn("a message to the port of the members was refused: whoever sent it does not hold the cluster's secret",
 					"detail", text(line), "more", more)
@@ -67,6 +67,17 @@ func (g *gossipLog) Write(line []byte) (int, error) {
 		g.log.Debug("memberlist", "detail", text(line))
 	}
 	return len(line), nil
+}
+
+// broken reports whether a line of memberlist's is of a connection that ended or fell
+// silent: it says nothing of who made it.
+func broken(line []byte) bool {
+	for _, sign := range []string{"i/o timeout", "EOF", "connection reset", "broken pipe"} {
+		if bytes.Contains(line, []byte(sign)) {
+			return true
+		}
+	}
+	return false
 }
 
 // text is a line of memberlist's without the time that it begins with.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/asynkron/protoactor-go/remote"
@@ -148,12 +150,26 @@ func (c *watchedCredentials) Clone() credentials.TransportCredentials {
 	return &watchedCredentials{TransportCredentials: c.TransportCredentials.Clone(), refused: c.refused}
 }
 
+// refusals tells of those who do not hold the secret, and quietly of connections that
+// broke before that was known.
 func refusals(log *slog.Logger) func(net.Addr, error) {
 	var seldom seldom
 	return func(from net.Addr, err error) {
+		if broke(err) {
+			log.Debug("a connection to the port of the nodes broke as it began", "from", from.String(), "err", err)
+			return
+		}
 		if more, ok := seldom.now(time.Now()); ok {
 			log.Warn("a connection to the port of the nodes was refused: whoever made it does not hold the cluster's secret",
 				"from", from.String(), "err", err, "more", more)
 		}
 	}
+}
+
+// broke reports whether the error is of a connection that ended or fell silent, and
+// says nothing of who made it.
+func broke(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.As(err, &timeout) && timeout.Timeout()
 }
