@@ -157,7 +157,7 @@ func (a *streamActor) trim() {
 // head returns where the stream stands, and whether that is certain.
 func (a *streamActor) head() hub.Head {
 	head := a.state.Head()
-	head.Unsure = !a.tenure.claimed()
+	head.Unsure = !a.tenure.claimed() || !a.host.fresh()
 	return head
 }
 

@@ -47,11 +47,15 @@ type Runtime interface {
 	Root() *actor.RootContext
 }
 
-// Commits takes the offsets up to which shards are in the timeline.
-type Commits interface {
+// Group is the journal's consumer group, of which this node is a member. Its methods
+// may be called at once.
+type Group interface {
 	// Commit commits the next offset of each shard to the journal's consumer
 	// group. It blocks until the group's coordinator has answered.
 	Commit(next map[int32]int64) error
+	// Fresh reports whether the coordinator has taken this node for a member just now.
+	// If not, another may have its shards. It does not block.
+	Fresh() bool
 }
 
 // Options configures a Host.
@@ -92,7 +96,7 @@ type Host struct {
 	counts    counts
 
 	runtime Runtime
-	commits atomic.Pointer[Commits]
+	group   atomic.Pointer[Group]
 
 	ownership  sync.Mutex // makes Assigned, Yield and LetGo one step each
 	assigned   bool       // since the start or the last LetGo
@@ -152,8 +156,15 @@ func (h *Host) Start(runtime Runtime) {
 	}
 }
 
-// CommitTo names where offsets are committed. Until then they wait.
-func (h *Host) CommitTo(commits Commits) { h.commits.Store(&commits) }
+// MemberOf names the group that the node's shards are of. Until then commits wait, and
+// no head is certain.
+func (h *Host) MemberOf(group Group) { h.group.Store(&group) }
+
+// fresh reports whether this node is known to be a member of the group just now.
+func (h *Host) fresh() bool {
+	group := h.group.Load()
+	return group != nil && (*group).Fresh()
+}
 
 // Stop writes what still waits, as far as ctx allows, and ends the host's
 // goroutines. Consumption must have ended before, and with it the right to commit:

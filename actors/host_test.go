@@ -183,6 +183,17 @@ func TestPeopleReadOnWhileKafkaIsAwayAndNobodyOwnsAnything(t *testing.T) {
 	}
 }
 
+func TestAHeadIsCertainOnlyWhileTheGroupIsHeardOf(t *testing.T) {
+	n := start(t)
+	n.publish(t, note("all", "a"))
+	for _, stale := range []bool{false, true, false} {
+		n.log.stale.Store(stale)
+		if head, err := n.host.Head(t.Context(), "all"); err != nil || head.Seq != 1 || head.Unsure != stale {
+			t.Errorf("heard of for long: %t, head %+v, %v", !stale, head, err)
+		}
+	}
+}
+
 func TestAShardThatSomebodyElseOwnsAnswersUnavailable(t *testing.T) {
 	n := start(t)
 	mine, lost := hub.All.Shard(shards), hub.Stream("mall:1").Shard(shards)

@@ -37,8 +37,8 @@ func (h *Host) commitLoop(ctx context.Context) {
 // commit commits the finished offsets of all claimed shards. One commit is under
 // way at a time, so that none undoes a later one; ctx bounds the wait for its turn.
 func (h *Host) commit(ctx context.Context) {
-	commits := h.commits.Load()
-	if commits == nil {
+	group := h.group.Load()
+	if group == nil {
 		return
 	}
 	select {
@@ -62,7 +62,7 @@ func (h *Host) commit(ctx context.Context) {
 	if len(next) == 0 {
 		return
 	}
-	if err := (*commits).Commit(next); err != nil {
+	if err := (*group).Commit(next); err != nil {
 		h.metrics.commitErrors.Inc()
 		h.log.Debug("offsets not committed yet", "shards", len(next), "err", err)
 		return

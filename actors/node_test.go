@@ -156,6 +156,7 @@ type log struct {
 	records [][]hub.Record
 	away    bool
 	commits map[int32]int64
+	stale   atomic.Bool // the group has not been heard of
 }
 
 func (l *log) Append(ctx context.Context, records []hub.Record) error {
@@ -181,6 +182,8 @@ func (l *log) Commit(next map[int32]int64) error {
 	maps.Copy(l.commits, next)
 	return nil
 }
+
+func (l *log) Fresh() bool { return !l.stale.Load() }
 
 func (l *log) committed(id int32) int64 {
 	l.mu.Lock()
@@ -353,7 +356,7 @@ func newNode(t *testing.T, timeline *memory, journal *log) *node {
 		OwnershipChanged: func() { n.changes.Add(1) },
 	})
 	n.host.Start(n)
-	n.host.CommitTo(journal)
+	n.host.MemberOf(journal)
 	n.core = NewCore(&local{n.host, n.sink}, timeline)
 	journal.mu.Lock()
 	journal.host = n.host

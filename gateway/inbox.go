@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
+	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
 )
 
@@ -125,7 +127,8 @@ type ReadParams struct {
 }
 
 // Read moves p's marks up and returns the counts after it. A seq beyond the
-// stream's head means the head; a mark never goes back.
+// stream's head means the head, which takes about a second to be certain of; a mark
+// never goes back.
 func (x *Inbox) Read(ctx context.Context, p *hub.Principal, params ReadParams) (Unread, error) {
 	target, err := params.target(p)
 	if err != nil {
@@ -134,6 +137,9 @@ func (x *Inbox) Read(ctx context.Context, p *hub.Principal, params ReadParams) (
 	// Person comes before Mark: a person who is first seen by this call starts
 	// at the heads, not at the seq they happened to send.
 	heads, marks, err := x.standing(ctx, p, p.Streams())
+	if err == nil && !params.All {
+		heads, err = x.settled(ctx, heads, target, *params.Seq)
+	}
 	if err != nil {
 		return Unread{}, err
 	}
@@ -162,6 +168,33 @@ func (x *Inbox) Read(ctx context.Context, p *hub.Principal, params ReadParams) (
 		counted[stream] = max(mark, after[stream])
 	}
 	return Count(heads, counted), nil
+}
+
+// settled returns the heads, with that of the stream asked for again until it is certain
+// what it means to have read up to seq.
+func (x *Inbox) settled(ctx context.Context, heads []hub.Head, stream hub.Stream, seq uint64) ([]hub.Head, error) {
+	i := slices.IndexFunc(heads, func(head hub.Head) bool { return head.Stream == stream })
+	reading, began := catchup.NewReading(seq), time.Now()
+	for asked := began; i >= 0; { // of the first head it is certain that it was asked for before
+		if _, certain := reading.Take(heads[i], asked); certain {
+			break
+		}
+		if asked.Sub(began) >= settleWithin {
+			return nil, hub.Unavailablef("it is not certain just now where stream %s stands", stream)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, hub.Unavailablef("stream %s: %w", stream, ctx.Err())
+		case <-time.After(settleAgain):
+		}
+		asked = time.Now()
+		again, err := x.core.Heads(ctx, []hub.Stream{stream})
+		if err != nil {
+			return nil, err
+		}
+		heads[i] = again[0]
+	}
+	return heads, nil
 }
 
 // Unread returns p's counts over all their streams.
@@ -274,6 +307,13 @@ func (l *ListParams) span(streams []hub.Stream, query *hub.Query) (hub.Range, er
 	query.After, span.After, err = l.After.parse("after", single)
 	return span, err
 }
+
+// settleWithin is how long a head below a seq that was read is asked for again at most,
+// every settleAgain.
+const (
+	settleWithin = 4 * time.Second
+	settleAgain  = 100 * time.Millisecond
+)
 
 // maxPageBytes is about how large a page grows. A page of giants ends early and
 // says where the next one begins.

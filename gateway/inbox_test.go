@@ -1,12 +1,15 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"bongsu/gateway"
 	"bongsu/gateway/coretest"
@@ -200,6 +203,10 @@ func TestForeignStreamsAreForbidden(t *testing.T) {
 }
 
 func TestReading(t *testing.T) {
+	synctest.Test(t, testReading) // what is beyond the head takes a while
+}
+
+func testReading(t *testing.T) {
 	inbox, core := standing(t)
 	for range 4 {
 		core.Add(mall, "NOTICE")
@@ -231,6 +238,55 @@ func TestReading(t *testing.T) {
 	if err != nil || all.Total != 0 || all.Streams == nil || len(all.Streams) != 0 {
 		t.Errorf("all: got %+v, %v", all, err)
 	}
+}
+
+// A node that was stopped, or is cut off, knows less than people have seen.
+func TestWhatAPersonHasSeenIsReadThoughTheOwnerKnowsLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inbox, core := standing(t)
+		for range 9 {
+			core.Add(mall, "NOTICE")
+		}
+		head, err := core.Follow(t.Context(), mall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		core.Forget(mall, 4)
+		time.AfterFunc(2*time.Second, func() { core.Forget(mall, 0) })
+		unread, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &head.Seq})
+		if err != nil || unread.Streams[mall] != 0 {
+			t.Errorf("got %+v, %v", unread, err)
+		}
+		if after, err := inbox.Unread(t.Context(), lee); err != nil || after.Streams[mall] != 0 {
+			t.Errorf("after it: %+v, %v", after, err)
+		}
+	})
+}
+
+func TestNothingIsReadWhileNobodyIsSureOfTheHead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inbox, core := standing(t)
+		for range 9 {
+			core.Add(mall, "NOTICE")
+		}
+		seq := uint64(9)
+		core.Forget(mall, 4)
+		if _, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &seq}); !hub.Temporary(err) {
+			t.Errorf("got %v", err)
+		}
+		if core.Marked() != 0 {
+			t.Errorf("%d marks were set", core.Marked())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := inbox.Read(ctx, lee, gateway.ReadParams{Stream: string(mall), Seq: &seq}); !hub.Temporary(err) {
+			t.Errorf("within a second: got %v", err)
+		}
+		seq = 3
+		if _, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &seq}); err != nil {
+			t.Errorf("what the owner knows of: got %v", err)
+		}
+	})
 }
 
 func TestReadWantsOneStreamOrAll(t *testing.T) {

@@ -23,6 +23,9 @@ type Core struct {
 	err     error
 	marked  int
 	clock   int64
+
+	forgetful hub.Stream // whose owner knows of this many entries only, if not 0
+	known     uint64
 }
 
 var _ gateway.Core = (*Core)(nil)
@@ -67,6 +70,14 @@ func (c *Core) Retain(stream hub.Stream, floor uint64) {
 	c.floors[stream] = floor
 }
 
+// Forget has the stream's owner know of so many entries only, and not be sure, until
+// it is called with 0.
+func (c *Core) Forget(stream hub.Stream, known uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgetful, c.known = stream, known
+}
+
 // Fail makes every call fail with err, or work again with nil.
 func (c *Core) Fail(err error) {
 	c.mu.Lock()
@@ -100,6 +111,9 @@ func (c *Core) Heads(_ context.Context, streams []hub.Stream) ([]hub.Head, error
 	heads := make([]hub.Head, len(streams))
 	for i, s := range streams {
 		heads[i] = hub.Head{Stream: s, Seq: uint64(len(c.entries[s])), Floor: c.floors[s]}
+		if s == c.forgetful && c.known > 0 {
+			heads[i].Seq, heads[i].Unsure = c.known, true
+		}
 	}
 	return heads, c.err
 }

@@ -197,7 +197,7 @@ func (n *node) startActors(ctx context.Context) error {
 
 func (n *node) startConsumers(context.Context) error {
 	consumer := n.parts.consumer
-	n.parts.host.CommitTo(consumer)
+	n.parts.host.MemberOf(consumer)
 	leaveJournal := n.background("journal consumer", func(ctx context.Context) error { return consumer.Run(ctx, n.parts.host) })
 	ingester := ingest.New(ingest.Options{
 		Kafka:   n.parts.kafka,

@@ -148,8 +148,9 @@ type Head struct {
 	// Floor is the seq below and at which entries have left the timeline by
 	// retention: entries Floor+1 … Seq can be read.
 	Floor uint64
-	// Unsure says that whoever answered has no claim on the stream's shard just now:
-	// another may own it, and know of more.
+	// Unsure says that whoever answered has no claim on the stream's shard just now, or
+	// has not heard of its consumer group for a second: another may own the shard, and
+	// know of more.
 	Unsure bool
 }
 

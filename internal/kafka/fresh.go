@@ -22,6 +22,15 @@ func (g *Group) hear(member string, generation int32, sent time.Time) {
 	}
 }
 
+// Fresh reports whether the coordinator has taken this process for a member of the
+// group in the last second. If not, others may have its partitions by now: the process
+// was stopped, or cut off.
+func (g *Group) Fresh() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.member != "" && elapsed(g.heard, time.Now()) < fresh
+}
+
 // wakeLocked has those who wait look again. It wants g.mu held.
 func (g *Group) wakeLocked() {
 	if g.waiting != nil {

@@ -48,7 +48,7 @@ func within(t *testing.T, claim Claim, d time.Duration) error {
 
 func TestAClaimIsFreshWhileTheCoordinatorAnswers(t *testing.T) {
 	cluster, cfg := cluster(t, kfake.SeedTopics(1, "t"))
-	claim, _ := firstClaim(t, cfg)
+	claim, g := firstClaim(t, cfg)
 	for range 4 {
 		if err := within(t, claim, 10*time.Second); err != nil {
 			t.Fatal(err)
@@ -61,10 +61,14 @@ func TestAClaimIsFreshWhileTheCoordinatorAnswers(t *testing.T) {
 	if err := within(t, claim, 200*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("fresh though nothing was heard for more than %v: %v", fresh, err)
 	}
+	if g.Fresh() {
+		t.Error("the member is fresh, and its claim is not")
+	}
 	hear()
 	if err := within(t, claim, 10*time.Second); err != nil {
 		t.Errorf("not fresh again: %v", err)
 	}
+	eventually(t, "the member is fresh again", g.Fresh)
 }
 
 // Who was removed has lost its claims, also when it is a member again at once.

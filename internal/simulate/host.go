@@ -18,6 +18,7 @@ type host struct {
 	shards  []*shard
 	// owes returns what an answer must know, pushed and answered are told what was
 	// told: an answer that is not sure is not one.
+	fresh    func() bool // the group has taken the process for a member just now
 	owes     func(p *process, stream hub.Stream) uint64
 	pushed   func(stream hub.Stream, seq uint64)
 	answered func(p *process, stream hub.Stream, seq, owed uint64)
@@ -273,9 +274,27 @@ func (h *host) follow(stream hub.Stream, f hub.Follower, reply func(hub.Head, bo
 			a.followers = append(a.followers, f)
 		}
 		head := a.state.Head()
-		if head.Unsure = !a.ledger.Claimed(); !head.Unsure {
+		if head.Unsure = !a.ledger.Claimed() || !h.fresh(); !head.Unsure {
 			h.answered(h.process, stream, head.Seq, owed)
 		}
+		reply(head, true)
+	})
+}
+
+// head answers where the stream stands, once.
+func (h *host) head(stream hub.Stream, reply func(hub.Head, bool)) {
+	a := h.activate(stream)
+	if a == nil {
+		reply(hub.Head{}, false)
+		return
+	}
+	a.ask(func(ok bool) {
+		if !ok {
+			reply(hub.Head{}, false)
+			return
+		}
+		head := a.state.Head()
+		head.Unsure = !a.ledger.Claimed() || !h.fresh()
 		reply(head, true)
 	})
 }

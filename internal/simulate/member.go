@@ -27,6 +27,7 @@ type consumer struct {
 	held       map[int32]*claim
 	stuck      map[int32]*claim // were taken away, and have not ended yet
 	seen       time.Duration    // when the coordinator last took it for a member
+	confirmed  time.Duration    // when the request went in which it did
 	settled    time.Duration    // until when another rebalance is likely
 	evicted    bool             // nothing is left of an earlier life of the node
 
@@ -48,6 +49,7 @@ const (
 	callPatience     = 2 * time.Second
 	joinPatience     = rebalanceTimeout + callPatience
 	againPause       = 250 * time.Millisecond
+	freshFor         = time.Second
 )
 
 // kafka makes a request of the coordinator and brings the answer back.
@@ -169,7 +171,7 @@ func (c *consumer) sync(j joined) {
 	if j.members != nil {
 		shares = kafka.Share(j.members, int32(len(c.host.shards)))
 	}
-	id := c.id
+	id, sent := c.id, c.process.world.now
 	c.asked("synced", joinPatience, func(reply func(any)) {
 		c.group.sync(id, j.generation, shares, func(shards []int32, answer groupAnswer) { reply(share{shards, answer}) })
 	}, func(answer any) {
@@ -182,6 +184,7 @@ func (c *consumer) sync(j joined) {
 		case s.answer != groupFine:
 			c.refused(s.answer)
 		default:
+			c.confirmed = sent
 			c.adopt(j.generation, s.shards)
 		}
 	})
@@ -229,8 +232,13 @@ func (c *consumer) stay() {
 	c.staying = true
 	c.later(every, func() {
 		c.staying = false
-		id, generation := c.id, c.generation
-		c.call("heartbeat answered", callPatience, func() any { return c.group.heartbeat(id, generation) }, c.beaten)
+		id, generation, sent := c.id, c.generation, c.process.world.now
+		c.call("heartbeat answered", callPatience, func() any { return c.group.heartbeat(id, generation) }, func(answer any) {
+			if answer == groupFine || answer == groupBalancing {
+				c.confirmed = sent
+			}
+			c.beaten(answer)
+		})
 	})
 }
 
@@ -251,6 +259,11 @@ func (c *consumer) beaten(answer any) {
 		}
 		c.stay()
 	}
+}
+
+// fresh is Group.Fresh of the real member.
+func (c *consumer) fresh() bool {
+	return c.member && c.process.world.now-c.confirmed < freshFor
 }
 
 // refused ends all claims: they are others' by now.

@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"time"
+
 	"bongsu/actors/rules"
 	"bongsu/cluster/view"
 	"bongsu/gateway/catchup"
@@ -30,6 +32,9 @@ const (
 	// OldestClaimant gives a shard that several claim to the one of the lowest
 	// generation.
 	OldestClaimant rules.Mutant = "oldest-claimant"
+	// ReadAtOnce has a node take the head that an owner tells for the newest that a
+	// person can have read.
+	ReadAtOnce rules.Mutant = "read-at-once"
 	// KeepClaims has a node that rejoins the group, before it came to withdrawing from
 	// it, go on with the claims of the life that is over: its host has let go of them.
 	KeepClaims rules.Mutant = "keep-claims"
@@ -39,7 +44,7 @@ const (
 func Mutants() []rules.Mutant {
 	return []rules.Mutant{
 		rules.MemoryNumbers, rules.CommitEarly, rules.StaleWriter, DropBatch,
-		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant, KeepClaims,
+		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant, KeepClaims, ReadAtOnce,
 	}
 }
 
@@ -113,4 +118,10 @@ func (c *cluster) generation(owner view.Announcement) int32 {
 		return -owner.Generation
 	}
 	return owner.Generation
+}
+
+// readUpTo is how far a person has read, by an answer that was asked for at a time.
+func (n *node) readUpTo(reading *catchup.Reading, head hub.Head, asked time.Duration) (mark uint64, certain bool) {
+	mark, certain = reading.Take(head, time.Unix(0, 0).Add(asked))
+	return mark, certain || n.cluster.options.Mutant == ReadAtOnce
 }

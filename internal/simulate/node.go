@@ -83,7 +83,7 @@ func (c *cluster) start(place int) {
 	n.host.owes, n.host.pushed, n.host.answered = c.owes, c.told.tells, c.answers
 	n.consumer = &consumer{process: p, network: c.network, group: c.group, host: n.host, node: n.base, mutant: c.options.Mutant,
 		held: map[int32]*claim{}, stuck: map[int32]*claim{}}
-	n.host.commit = n.consumer.commit
+	n.host.commit, n.host.fresh = n.consumer.commit, n.consumer.fresh
 	n.links = newLinks(n)
 	n.gateway = newGateway(n)
 	c.nodes[place] = n

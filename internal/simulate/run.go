@@ -51,6 +51,7 @@ func Run(seed uint64, options Options) Result {
 	for _, cl := range c.clients {
 		w.after(w.between(0, 2*time.Second), cl.connect)
 		cl.look()
+		cl.read()
 	}
 	c.breakThings()
 	c.watch()

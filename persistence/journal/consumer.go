@@ -125,6 +125,9 @@ func (c *Consumer) Run(ctx context.Context, h Handler) error {
 // gives it shards anew. It does not wait for that.
 func (c *Consumer) Rejoin() { c.group.Rejoin() }
 
+// Fresh reports whether the group has taken this node for a member in the last second.
+func (c *Consumer) Fresh() bool { return c.group.Fresh() }
+
 // Withdraw releases all shards of this node and leaves the group, which gives them
 // to others, until Rejoin. It does not wait for that.
 func (c *Consumer) Withdraw() { c.group.Withdraw() }
