@@ -137,8 +137,8 @@ func (x *Inbox) Read(ctx context.Context, p *hub.Principal, params ReadParams) (
 	// Person comes before Mark: a person who is first seen by this call starts
 	// at the heads, not at the seq they happened to send.
 	heads, marks, err := x.standing(ctx, p, p.Streams())
-	if err == nil && !params.All {
-		heads, err = x.settled(ctx, heads, target, *params.Seq)
+	if err == nil {
+		heads, err = x.settled(ctx, heads, params.certain(target, marks))
 	}
 	if err != nil {
 		return Unread{}, err
@@ -170,31 +170,44 @@ func (x *Inbox) Read(ctx context.Context, p *hub.Principal, params ReadParams) (
 	return Count(heads, counted), nil
 }
 
-// settled returns the heads, with that of the stream asked for again until it is certain
-// what it means to have read up to seq.
-func (x *Inbox) settled(ctx context.Context, heads []hub.Head, stream hub.Stream, seq uint64) ([]hub.Head, error) {
-	i := slices.IndexFunc(heads, func(head hub.Head) bool { return head.Stream == stream })
-	reading, began := catchup.NewReading(seq), time.Now()
-	for asked := began; i >= 0; { // of the first head it is certain that it was asked for before
-		if _, certain := reading.Take(heads[i], asked); certain {
-			break
+// settled returns the heads, of which those are asked for again that are not certain.
+// certain gets heads in the order in which they were asked for, a zero time for those
+// of the beginning.
+func (x *Inbox) settled(ctx context.Context, heads []hub.Head, certain func(head hub.Head, asked time.Time) bool) ([]hub.Head, error) {
+	within, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	for i := range heads {
+		for asked := (time.Time{}); !certain(heads[i], asked); {
+			select {
+			case <-within.Done():
+				return nil, hub.Unavailablef("it is not certain just now where stream %s stands", heads[i].Stream)
+			case <-time.After(settleAgain):
+			}
+			asked = time.Now()
+			again, err := x.headOf(within, heads[i].Stream)
+			switch {
+			case err == nil:
+				heads[i] = again
+			case hub.Temporary(err):
+				heads[i].Unsure = true
+			default:
+				return nil, err
+			}
 		}
-		if asked.Sub(began) >= settleWithin {
-			return nil, hub.Unavailablef("it is not certain just now where stream %s stands", stream)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, hub.Unavailablef("stream %s: %w", stream, ctx.Err())
-		case <-time.After(settleAgain):
-		}
-		asked = time.Now()
-		again, err := x.core.Heads(ctx, []hub.Stream{stream})
-		if err != nil {
-			return nil, err
-		}
-		heads[i] = again[0]
 	}
 	return heads, nil
+}
+
+// headOf asks where a stream stands, once and not for long, so that the answer is of
+// about when it was asked for.
+func (x *Inbox) headOf(ctx context.Context, stream hub.Stream) (hub.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleAsk)
+	defer cancel()
+	heads, err := x.core.Heads(ctx, []hub.Stream{stream})
+	if err != nil {
+		return hub.Head{}, err
+	}
+	return heads[0], nil
 }
 
 // Unread returns p's counts over all their streams.
@@ -308,11 +321,12 @@ func (l *ListParams) span(streams []hub.Stream, query *hub.Query) (hub.Range, er
 	return span, err
 }
 
-// settleWithin is how long a head below a seq that was read is asked for again at most,
-// every settleAgain.
+// settleWithin is how long a head that is not certain is asked for again at most,
+// settleAgain how long after each answer, settleAsk how long one answer may take.
 const (
 	settleWithin = 4 * time.Second
 	settleAgain  = 100 * time.Millisecond
+	settleAsk    = 500 * time.Millisecond
 )
 
 // maxPageBytes is about how large a page grows. A page of giants ends early and
@@ -356,6 +370,23 @@ func appendRead(entry *hub.Entry, read bool) json.RawMessage {
 		return append(out, `,"read":true}`...)
 	}
 	return append(out, `,"read":false}`...)
+}
+
+// certain returns what tells, of answers to where a stream stands, whether it is
+// certain what the person has read by them.
+func (r *ReadParams) certain(target hub.Stream, marks map[hub.Stream]uint64) func(head hub.Head, asked time.Time) bool {
+	if r.All {
+		return func(head hub.Head, _ time.Time) bool { return !head.Unsure }
+	}
+	reading := catchup.NewReading(*r.Seq)
+	return func(head hub.Head, asked time.Time) bool {
+		if head.Stream != target || *r.Seq <= marks[target] { // a mark never goes back
+			return true
+		}
+		head.Unsure = head.Unsure || asked.IsZero() // who knows when it was asked for
+		_, certain := reading.Take(head, asked)
+		return certain
+	}
 }
 
 // target returns the stream to mark, "" for all.

@@ -282,9 +282,21 @@ func TestNothingIsReadWhileNobodyIsSureOfTheHead(t *testing.T) {
 		if _, err := inbox.Read(ctx, lee, gateway.ReadParams{Stream: string(mall), Seq: &seq}); !hub.Temporary(err) {
 			t.Errorf("within a second: got %v", err)
 		}
-		seq = 3
-		if _, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &seq}); err != nil {
-			t.Errorf("what the owner knows of: got %v", err)
+		if _, err := inbox.Read(t.Context(), lee, gateway.ReadParams{All: true}); !hub.Temporary(err) || core.Marked() != 0 {
+			t.Errorf("all: got %v, %d marks", err, core.Marked())
+		}
+		began := time.Now()
+		for _, seq := range []uint64{3, 2} {
+			if _, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &seq}); err != nil {
+				t.Errorf("what the owner knows of: got %v", err)
+			}
+		}
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("it took %v, though there was nothing to wait for", waited)
+		}
+		time.AfterFunc(time.Second, func() { core.Forget(mall, 0) })
+		if unread, err := inbox.Read(t.Context(), lee, gateway.ReadParams{All: true}); err != nil || unread.Total != 0 {
+			t.Errorf("all, once the owner is sure: got %+v, %v", unread, err)
 		}
 	})
 }

@@ -40,7 +40,7 @@ const (
 var (
 	errNotYet    = errors.New("the stream's owner does not have the entries yet")
 	errOvertaken = errors.New("the stream was lost while it was followed")
-	errUnsure    = errors.New("the stream's owner has no claim on it just now")
+	errUnsure    = errors.New("the stream's owner is not certain just now that it owns it")
 )
 
 // staleError says that an owner knows less of its stream than the node.
@@ -152,7 +152,9 @@ func (t *tender) settle(f *feed, task catchup.Task, err error) bool {
 	met, now := &f.trouble, time.Now()
 	var behind *staleError
 	if !errors.As(err, &behind) && task.Job == catchup.Follow {
-		met.stale = time.Time{}
+		if !errors.Is(err, errUnsure) { // which says neither that it is nor that it is not
+			met.stale = time.Time{}
+		}
 		t.unserved.failed(f.stream, err)
 	}
 	switch {

@@ -774,7 +774,7 @@ type Part struct {
 	Entries       []*Entry               `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
 	Whole         bool                   `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"`   // TAIL: entries begin right after what was asked for
 	More          bool                   `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`     // TAIL and PENDING: there are more, after the last of entries
-	Unsure        bool                   `protobuf:"varint,7,opt,name=unsure,proto3" json:"unsure,omitempty"` // the head's: the owner has no claim on the shard just now
+	Unsure        bool                   `protobuf:"varint,7,opt,name=unsure,proto3" json:"unsure,omitempty"` // the head's: the owner is not certain just now that it owns the shard
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

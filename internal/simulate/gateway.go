@@ -198,7 +198,6 @@ func (f *feed) followed(task catchup.Task, head hub.Head, ok bool) {
 		f.again()
 	case catchup.Unsure:
 		w.seen.FollowsUnsure++
-		f.stale = never
 		f.again()
 	case catchup.Stale:
 		w.seen.FollowsStale++

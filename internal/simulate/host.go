@@ -288,13 +288,16 @@ func (h *host) head(stream hub.Stream, reply func(hub.Head, bool)) {
 		reply(hub.Head{}, false)
 		return
 	}
+	owed := h.owes(h.process, stream)
 	a.ask(func(ok bool) {
 		if !ok {
 			reply(hub.Head{}, false)
 			return
 		}
 		head := a.state.Head()
-		head.Unsure = !a.ledger.Claimed() || !h.fresh()
+		if head.Unsure = !a.ledger.Claimed() || !h.fresh(); !head.Unsure {
+			h.answered(h.process, stream, head.Seq, owed)
+		}
 		reply(head, true)
 	})
 }

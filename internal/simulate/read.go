@@ -7,27 +7,27 @@ import (
 	"bongsu/internal/hub"
 )
 
+// As the gateway has it: readWithin is how long a node asks where the stream stands,
+// readAgain how long after each answer, readAsk how long one answer may take.
 const (
-	// readPatience is how long a person waits for a read mark to be acknowledged,
-	// readWithin how long a node asks where the stream stands, every readAgain.
-	readPatience = 8 * time.Second
-	readWithin   = 4 * time.Second
-	readAgain    = 100 * time.Millisecond
+	readWithin = 4 * time.Second
+	readAgain  = 100 * time.Millisecond
+	readAsk    = 500 * time.Millisecond
 )
 
 // standing is an owner's word of where a stream stands.
 type standing struct {
-	head hub.Head
-	by   *process
+	head     hub.Head
+	rightful bool // the group had given the stream to nobody else
 }
 
 // head asks the stream's owner where it stands, and says who answered.
-func (n *node) head(stream hub.Stream, patience time.Duration, done func(head hub.Head, by *process, ok bool)) {
+func (n *node) head(stream hub.Stream, patience time.Duration, done func(s standing, ok bool)) {
 	var got standing
 	n.route(stream, patience, func(owner string, ok func(bool)) {
 		if owner == n.id {
 			n.host.head(stream, func(head hub.Head, found bool) {
-				got = standing{head, n.process}
+				got = standing{head, n.rightful(stream)}
 				ok(found)
 			})
 			return
@@ -35,7 +35,7 @@ func (n *node) head(stream hub.Stream, patience time.Duration, done func(head hu
 		n.reach(owner, "head", func(at *node, reply func(any)) {
 			at.host.head(stream, func(head hub.Head, found bool) {
 				if found {
-					reply(standing{head, at.process})
+					reply(standing{head, at.rightful(stream)})
 				} else {
 					reply(nil)
 				}
@@ -45,7 +45,12 @@ func (n *node) head(stream hub.Stream, patience time.Duration, done func(head hu
 			got = s
 			ok(found && is)
 		})
-	}, func(ok bool) { done(got.head, got.by, ok) })
+	}, func(ok bool) { done(got, ok) })
+}
+
+// rightful reports whether the group has given the stream to this process.
+func (n *node) rightful(stream hub.Stream) bool {
+	return n.cluster.rightful(n.process, stream.Shard(int32(len(n.cluster.journal.logs))))
 }
 
 // read has the person mark as read what they have seen, at any node that runs, behind
@@ -65,13 +70,16 @@ func (c *client) read() {
 // read marks a stream as read up to a seq that the client has, as far as it goes.
 func (n *node) read(c *client, stream hub.Stream, seq uint64, reading *catchup.Reading, began time.Duration) {
 	asked := n.world.now
-	n.head(stream, readPatience, func(head hub.Head, by *process, ok bool) {
-		if !ok {
-			return
+	n.head(stream, readAsk, func(s standing, ok bool) {
+		var mark uint64
+		var certain bool
+		if ok {
+			mark, certain = n.readUpTo(reading, s.head, asked)
+		} else {
+			reading.Take(hub.Head{Unsure: true}, time.Time{})
 		}
-		mark, certain := n.readUpTo(reading, head, asked)
 		switch {
-		case certain && mark < seq && n.cluster.rightful(by, stream.Shard(int32(len(n.cluster.journal.logs)))):
+		case certain && mark < seq && s.rightful:
 			n.world.tracef("%s: takes the head of an owner that lags for the newest of %s", n.id, stream)
 		case certain && mark < seq:
 			n.world.violate("%s: acknowledges to %s that %s is read up to %d, and %d was meant", n.id, c.name, stream, mark, seq)
