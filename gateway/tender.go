@@ -32,6 +32,10 @@ const (
 	// believeAfter is how long an owner that knows less than the node is asked
 	// again, before it is believed that the stream has begun another life.
 	believeAfter = 30 * time.Second
+	// hopeFor is how long a stream that is not followed is asked for again while its
+	// owner is not certain: a node that was cut off soon learns who owns it now. After
+	// that the answer has to do, as while Kafka is away.
+	hopeFor = 1500 * time.Millisecond
 	// leastPause and mostPause bound the wait before a failed call is made again.
 	leastPause = 10 * time.Millisecond
 	mostPause  = time.Second
@@ -108,6 +112,7 @@ type trouble struct {
 	follow  time.Duration // how long the next Follow may take
 	failing time.Time     // since when no fetch has succeeded
 	stale   time.Time     // since when every Follow was answered by a stale owner
+	hoping  time.Time     // since when a better answer than an uncertain one is hoped for
 }
 
 func newTrouble() trouble { return trouble{pause: leastPause, follow: leastFollow} }
@@ -145,6 +150,15 @@ func (m *trouble) again() time.Duration {
 	m.pause = min(2*pause, mostPause)
 	m.follow = min(2*m.follow, mostFollow)
 	return pause
+}
+
+// hopes reports whether a better answer may come than one of an owner that is not
+// certain.
+func (m *trouble) hopes(now time.Time) bool {
+	if m.hoping.IsZero() {
+		m.hoping = now
+	}
+	return now.Sub(m.hoping) < hopeFor
 }
 
 // settle ends what has gone wrong for too long, and reports whether it has.
@@ -202,6 +216,9 @@ func (t *tender) follow(ctx context.Context, f *feed, task catchup.Task) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if head.Unsure && !f.state.Followed() && f.trouble.hopes(time.Now()) {
+		return errUnsure
+	}
 	answer := f.state.Follows(task, head)
 	f.show()
 	switch answer {
