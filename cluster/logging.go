@@ -55,7 +55,7 @@ type gossipLog struct {
 // Write implements io.Writer; memberlist gives it one line at a time.
 func (g *gossipLog) Write(line []byte) (int, error) {
 	for _, sign := range []string{"ecrypt", "ncrypted", "label"} {
-		if bytes.Contains(line, []byte(sign)) && !broken(line) {
+		if bytes.Contains(line, []byte(sign)) && !tellsOfBroken(line) {
 			if more, ok := g.seldom.now(time.Now()); ok {
 				g.log.Warn("a message to the port of the members was refused: whoever sent it does not hold the cluster's secret",
 					"detail", text(line), "more", more)
@@ -69,9 +69,9 @@ func (g *gossipLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// broken reports whether a line of memberlist's is of a connection that ended or fell
-// silent: it says nothing of who made it.
-func broken(line []byte) bool {
+// tellsOfBroken reports whether a line of memberlist's, which keeps the error to
+// itself, is of one that brokenOff knows.
+func tellsOfBroken(line []byte) bool {
 	for _, sign := range []string{"i/o timeout", "EOF", "connection reset", "broken pipe"} {
 		if bytes.Contains(line, []byte(sign)) {
 			return true

@@ -155,7 +155,7 @@ func (c *watchedCredentials) Clone() credentials.TransportCredentials {
 func refusals(log *slog.Logger) func(net.Addr, error) {
 	var seldom seldom
 	return func(from net.Addr, err error) {
-		if broke(err) {
+		if brokenOff(err) {
 			log.Debug("a connection to the port of the nodes broke as it began", "from", from.String(), "err", err)
 			return
 		}
@@ -166,9 +166,9 @@ func refusals(log *slog.Logger) func(net.Addr, error) {
 	}
 }
 
-// broke reports whether the error is of a connection that ended or fell silent, and
+// brokenOff reports whether the error is of a connection that ended or fell silent, and
 // says nothing of who made it.
-func broke(err error) bool {
+func brokenOff(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.As(err, &timeout) && timeout.Timeout()

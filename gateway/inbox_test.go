@@ -240,20 +240,24 @@ func testReading(t *testing.T) {
 	}
 }
 
+// forgetful has given a mall nine entries in all, and knows of four just now.
+func forgetful(t *testing.T) (*gateway.Inbox, *coretest.Core) {
+	t.Helper()
+	inbox, core := standing(t)
+	for range 8 {
+		core.Add(mall, "NOTICE")
+	}
+	core.Forget(mall, 4)
+	return inbox, core
+}
+
 // A node that was stopped, or is cut off, knows less than people have seen.
 func TestWhatAPersonHasSeenIsReadThoughTheOwnerKnowsLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox, core := standing(t)
-		for range 9 {
-			core.Add(mall, "NOTICE")
-		}
-		head, err := core.Follow(t.Context(), mall)
-		if err != nil {
-			t.Fatal(err)
-		}
-		core.Forget(mall, 4)
+		inbox, core := forgetful(t)
+		seq := uint64(9)
 		time.AfterFunc(2*time.Second, func() { core.Forget(mall, 0) })
-		unread, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &head.Seq})
+		unread, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &seq})
 		if err != nil || unread.Streams[mall] != 0 {
 			t.Errorf("got %+v, %v", unread, err)
 		}
@@ -265,12 +269,8 @@ func TestWhatAPersonHasSeenIsReadThoughTheOwnerKnowsLess(t *testing.T) {
 
 func TestNothingIsReadWhileNobodyIsSureOfTheHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inbox, core := standing(t)
-		for range 9 {
-			core.Add(mall, "NOTICE")
-		}
+		inbox, core := forgetful(t)
 		seq := uint64(9)
-		core.Forget(mall, 4)
 		if _, err := inbox.Read(t.Context(), lee, gateway.ReadParams{Stream: string(mall), Seq: &seq}); !hub.Temporary(err) {
 			t.Errorf("got %v", err)
 		}

@@ -8,9 +8,10 @@ import (
 
 // settled is for how long an owner must have been sure of a head below what a person
 // has seen. An owner that is sure was confirmed by its group in the second before, for
-// which kafka.Group.Fresh stands. So it was so after the person asked, nobody else can have given them more in the
-// meantime, and it had the time to read what came while it could not. Only of an owner
-// that lags behind the journal by more than this is it not certain.
+// which kafka.Group.Fresh stands. So it was confirmed after the person asked, nobody
+// else can have given them more in the meantime, and it had the time to read what came
+// while it could not. Only of an owner that lags behind the journal by more than this
+// is it not certain.
 const settled = 1200 * time.Millisecond
 
 // Reading is a person's word that they have read a stream up to a seq, which a node

@@ -64,16 +64,14 @@ func (h *holdings) owned() []partition {
 	return owned
 }
 
-// drop ends what is not among keep, and waits for that, but not for ever. It
-// returns how many partitions it ended.
-func (h *holdings) drop(keep []partition) int {
-	var ending []*holding
-	for p, c := range h.held {
-		if !slices.Contains(keep, p) {
-			c.end()
-			ending = append(ending, c)
-			delete(h.held, p)
-		}
+// drop ends some of what is held, and waits for that, but not for ever.
+func (h *holdings) drop(ended []partition) {
+	ending := make([]*holding, 0, len(ended))
+	for _, p := range ended {
+		c := h.held[p]
+		c.end()
+		ending = append(ending, c)
+		delete(h.held, p)
 	}
 	h.count.Store(int64(len(h.held)))
 	limit := time.NewTimer(letGo)
@@ -95,7 +93,6 @@ func (h *holdings) drop(keep []partition) int {
 		}
 		h.group.unclaim(c)
 	}
-	return len(ending)
 }
 
 // take begins to consume what was begun: none of it is held.

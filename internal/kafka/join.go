@@ -228,8 +228,8 @@ func byTopic(partitions []partition) map[string][]int32 {
 // adopt ends what is no longer ours and begins what is. It reports whether it
 // ended anything.
 func (m *member) adopt(given []partition) bool {
-	kept, ended, begun := Adopt(m.held.owned(), given)
-	m.held.drop(kept)
+	_, ended, begun := Adopt(m.held.owned(), given)
+	m.held.drop(ended)
 	if m.generation != m.told {
 		m.group.log.Info("in the consumer group", "generation", m.generation, "claims", len(given), "ended", len(ended))
 		m.tell(given)

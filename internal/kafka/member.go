@@ -168,8 +168,9 @@ func (m *member) unheard(err error) bool {
 func (m *member) lose(why error) {
 	m.group.setMember("", 0, time.Time{})
 	m.told = 0
-	if count := m.held.drop(nil); count > 0 {
-		m.group.log.Warn("no longer in the consumer group; joining again", "claims", count, "err", why)
+	if owned := m.held.owned(); len(owned) > 0 {
+		m.held.drop(owned)
+		m.group.log.Warn("no longer in the consumer group; joining again", "claims", len(owned), "err", why)
 	}
 }
 
@@ -185,7 +186,7 @@ func (m *member) stay(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-m.group.rejoin:
-			m.held.drop(nil)
+			m.held.drop(m.held.owned())
 		case <-timer.C:
 			if m.beat(ctx) {
 				continue
@@ -240,7 +241,7 @@ func (m *member) grown() bool {
 
 // leave ends all claims and tells the group that we go.
 func (m *member) leave() {
-	m.held.drop(nil)
+	m.held.drop(m.held.owned())
 	m.group.setMember("", 0, time.Time{})
 	if m.id == "" {
 		return

@@ -257,32 +257,22 @@ func (h *host) sweep() {
 	}
 }
 
-// follow, unfollow and tail are one try each of what the owner of a stream is asked.
+// follow, unfollow, head and tail are one try each of what the owner of a stream is
+// asked.
 func (h *host) follow(stream hub.Stream, f hub.Follower, reply func(hub.Head, bool)) {
-	a := h.activate(stream)
-	if a == nil {
-		reply(hub.Head{}, false)
-		return
-	}
-	owed := h.owes(h.process, stream)
-	a.ask(func(ok bool) {
-		if !ok {
-			reply(hub.Head{}, false)
-			return
-		}
+	h.ask(stream, func(a *streamActor) {
 		if !slices.Contains(a.followers, f) {
 			a.followers = append(a.followers, f)
 		}
-		head := a.state.Head()
-		if head.Unsure = !a.ledger.Claimed() || !h.fresh(); !head.Unsure {
-			h.answered(h.process, stream, head.Seq, owed)
-		}
-		reply(head, true)
-	})
+	}, reply)
 }
 
-// head answers where the stream stands, once.
 func (h *host) head(stream hub.Stream, reply func(hub.Head, bool)) {
+	h.ask(stream, func(*streamActor) {}, reply)
+}
+
+// ask does something at a stream's actor, and replies where the stream stands then.
+func (h *host) ask(stream hub.Stream, at func(a *streamActor), reply func(hub.Head, bool)) {
 	a := h.activate(stream)
 	if a == nil {
 		reply(hub.Head{}, false)
@@ -294,6 +284,7 @@ func (h *host) head(stream hub.Stream, reply func(hub.Head, bool)) {
 			reply(hub.Head{}, false)
 			return
 		}
+		at(a)
 		head := a.state.Head()
 		if head.Unsure = !a.ledger.Claimed() || !h.fresh(); !head.Unsure {
 			h.answered(h.process, stream, head.Seq, owed)
