@@ -11,7 +11,7 @@ import (
 // visit opens a session for the person's id without a token.
 func visit(t *testing.T, g *gateway.Gateway, id string) (*client, error) {
 	t.Helper()
-	ticket, err := g.Prepare(t.Context(), &hub.Principal{Admin: id, Anonymous: true})
+	ticket, err := g.Prepare(t.Context(), &hub.Principal{Admin: id, Anonymous: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,3 +41,42 @@ func TestASessionIsToldABetterHeadThanThatOfAnUncertainOwner(t *testing.T) {
 		})
 	}
 }
+
+// A node that was stopped gives its clients what it knew, until it hears of the others.
+func TestASessionIsToldNoHeadBehindWhatItsClientHasSeen(t *testing.T) {
+	const all, some = "welcome 7 unread 5 at admin:7=0,all=9", "welcome 7 unread 0 at admin:7=0,all=9"
+	for name, c := range map[string]struct {
+		late, uncertain, most time.Duration
+		want                  string
+	}{
+		"the owner hears of it":  {late: time.Second, uncertain: time.Second, most: 1400 * time.Millisecond, want: all},
+		"the owner does not":     {late: time.Hour, uncertain: time.Hour, most: 1600 * time.Millisecond, want: some},
+		"the client made it up":  {late: time.Hour, most: 100 * time.Millisecond, want: some},
+		"only the node was late": {most: 100 * time.Millisecond, want: all},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g, core := start(t, gateway.Options{})
+				core.Publish("all", 9)
+				asleep := time.Now().Add(time.Second) // until then the owner knows of four, and is rightly sure
+				core.AnswerFollow = func(_ context.Context, head hub.Head) (hub.Head, error) {
+					awake := time.Since(asleep)
+					if awake < c.late {
+						head.Seq = min(head.Seq, 4)
+					}
+					head.Unsure = awake >= 0 && awake < c.uncertain
+					return head, nil
+				}
+				connect(t, g, "7", nil).await(t, "welcome")
+				time.Sleep(time.Until(asleep))
+				if got := connect(t, g, "7", hub.Cursor{"all": 9}).await(t, "welcome"); got != c.want {
+					t.Errorf("got %q", got)
+				}
+				if waited := time.Since(asleep); waited > c.most {
+					t.Errorf("after %v", waited)
+				}
+				g.Close()
+			})
+		})
+	}
+}

@@ -72,9 +72,10 @@ func (g *Gateway) Authenticate(ctx context.Context, token string) (*hub.Principa
 }
 
 // Prepare follows the person's streams and gets their marks; of an anonymous one
-// there are none. It blocks until the core has answered. Errors wrap
+// there are none. It blocks until the core has answered, and a moment longer where
+// the node knows less than the client has seen, of which cursor tells. Errors wrap
 // hub.ErrUnavailable where a later try can succeed.
-func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal) (*Ticket, error) {
+func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal, cursor hub.Cursor) (*Ticket, error) {
 	core, err := g.attached()
 	if err != nil {
 		return nil, err
@@ -95,6 +96,11 @@ func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal) (*Ticket, error
 			return nil, err
 		}
 	}
+	if t.hope(ctx, cursor) {
+		for i, f := range t.feeds {
+			heads[i] = f.head()
+		}
+	}
 	if p.Anonymous { // asking would journal the person's first marks
 		return t, nil
 	}
@@ -103,6 +109,39 @@ func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal) (*Ticket, error
 		return nil, fmt.Errorf("read marks: %w", err)
 	}
 	return t, nil
+}
+
+// hope waits, for hopeFor at most, while the client has seen more of a stream than the
+// node knows of and the owner has not said for certain that there is no more. It
+// reports whether there was such a stream.
+func (t *Ticket) hope(ctx context.Context, cursor hub.Cursor) bool {
+	var behind []*feed
+	for _, f := range t.feeds {
+		if cursor[f.stream] > f.window.Load().Head() {
+			behind = append(behind, f)
+			f.doubt()
+		}
+	}
+	if len(behind) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, hopeFor)
+	defer cancel()
+	look := time.NewTicker(hopeAgain)
+	defer look.Stop()
+	for {
+		behind = slices.DeleteFunc(behind, func(f *feed) bool {
+			return f.sure.Load() || cursor[f.stream] <= f.window.Load().Head()
+		})
+		if len(behind) == 0 {
+			return true
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return true
+		}
+	}
 }
 
 // person returns the person's marks; a bounded number of these calls run at once.
@@ -142,7 +181,7 @@ func (s *Session) Connect(ctx context.Context, token string, cursor hub.Cursor, 
 	if before := s.Principal(); before != nil && before.Admin != p.Admin {
 		return hub.Forbiddenf("the token is another person's")
 	}
-	ticket, err := s.gateway.Prepare(ctx, p)
+	ticket, err := s.gateway.Prepare(ctx, p, cursor)
 	if err != nil {
 		return err
 	}

@@ -32,10 +32,14 @@ const (
 	// believeAfter is how long an owner that knows less than the node is asked
 	// again, before it is believed that the stream has begun another life.
 	believeAfter = 30 * time.Second
-	// hopeFor is how long a stream that is not followed is asked for again while its
-	// owner is not certain: a node that was cut off soon learns who owns it now. After
-	// that the answer has to do, as while Kafka is away.
+	// hopeFor is how long a stream is asked for again, before a session is told where
+	// it stands, while its owner is not certain: a node that was stopped or cut off soon
+	// learns who owns it now. After that the answer has to do, as while Kafka is away.
 	hopeFor = 1500 * time.Millisecond
+	// hopePause is the longest wait before it is asked again.
+	hopePause = 250 * time.Millisecond
+	// hopeAgain is how often who hopes looks whether a better answer has come.
+	hopeAgain = 10 * time.Millisecond
 	// leastPause and mostPause bound the wait before a failed call is made again.
 	leastPause = 10 * time.Millisecond
 	mostPause  = time.Second
@@ -147,6 +151,9 @@ func (t *tender) run(crew *crew, f *feed) {
 // again returns how long to wait before the next try, and makes it take longer.
 func (m *trouble) again() time.Duration {
 	pause := m.pause
+	if !m.hoping.IsZero() && time.Since(m.hoping) < hopeFor {
+		pause = min(pause, hopePause)
+	}
 	m.pause = min(2*pause, mostPause)
 	m.follow = min(2*m.follow, mostFollow)
 	return pause
@@ -216,7 +223,7 @@ func (t *tender) follow(ctx context.Context, f *feed, task catchup.Task) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if head.Unsure && !f.state.Followed() && f.trouble.hopes(time.Now()) {
+	if head.Unsure && f.trouble.hopes(time.Now()) && !f.state.Followed() {
 		return errUnsure
 	}
 	answer := f.state.Follows(task, head)

@@ -105,7 +105,7 @@ func TestStreamsThatOnlyClientsWaitForWhoGiveUpAreToldOfUntilNobodyWants(t *test
 		core.Refuse(noOwner)
 		for range 5 { // a client that tries again and again
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			if _, err := g.Prepare(ctx, &hub.Principal{Admin: "7", Malls: []string{"1"}}); err == nil {
+			if _, err := g.Prepare(ctx, &hub.Principal{Admin: "7", Malls: []string{"1"}}, nil); err == nil {
 				t.Error("followed")
 			}
 			cancel()

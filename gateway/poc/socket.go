@@ -59,7 +59,7 @@ func (s *sockets) ticket(r *http.Request) (*gateway.Ticket, error) {
 	if err != nil {
 		return nil, err
 	}
-	ticket, err := s.gateway.Prepare(ctx, p)
+	ticket, err := s.gateway.Prepare(ctx, p, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (s *server) open(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	stream, ticket, err := s.prepare(ctx, r)
+	stream, ticket, err := s.prepare(ctx, r, cursor)
 	if err != nil {
 		s.gateway.Dismiss()
 		s.refuse(w, err)
@@ -125,12 +125,12 @@ func cursorText(r *http.Request) string {
 }
 
 // prepare admits whose stream the request opens.
-func (s *server) prepare(ctx context.Context, r *http.Request) (Stream, *gateway.Ticket, error) {
+func (s *server) prepare(ctx context.Context, r *http.Request, cursor hub.Cursor) (Stream, *gateway.Ticket, error) {
 	stream, err := s.opener(ctx, r)
 	if err != nil {
 		return Stream{}, nil, err
 	}
-	ticket, err := s.gateway.Prepare(ctx, stream.Person)
+	ticket, err := s.gateway.Prepare(ctx, stream.Person, cursor)
 	if err != nil {
 		return Stream{}, nil, err
 	}
