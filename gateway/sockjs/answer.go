@@ -74,12 +74,16 @@ func (s *server) serveAnswer(w http.ResponseWriter, r *http.Request, id string, 
 	w.Header().Set("Content-Type", a.contentType)
 	w.Header().Set("X-Accel-Buffering", "no")
 	if !session.pipe.attach() {
-		_ = out.write([]byte(`c[2010,"Another connection still open"]`))
+		refusal := `c[2010,"Another connection still open"]`
+		if session.pipe.spent() { // the other has the last frame, and is just ending
+			refusal = goAway
+		}
+		_ = out.write([]byte(refusal))
 		return
 	}
 	if !session.visited() { // it is just being given up
 		session.pipe.detach()
-		_ = out.write([]byte(`c[3000,"Go away!"]`))
+		_ = out.write([]byte(goAway))
 		return
 	}
 	_ = out.control.SetReadDeadline(time.Time{}) // that was the request's

@@ -57,6 +57,9 @@ func TestFramesOfSockJS(t *testing.T) {
 		if string(frame) != want || last != (want[0] == 'c') {
 			t.Errorf("took %q, %v, want %s", frame, last, want)
 		}
+		if p.spent() != last {
+			t.Errorf("after %s it is spent: %v", want, !last)
+		}
 	}
 }
 

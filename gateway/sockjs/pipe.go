@@ -17,6 +17,9 @@ const pipeBytes = 64 << 10
 // frameBytes is about how long a frame may be that has several messages.
 const frameBytes = 32 << 10
 
+// goAway is what a client gets after the last frame.
+const goAway = `c[3000,"Go away!"]`
+
 // pipe is the connection that the gateway writes a session to, in lines. What is
 // written waits until an answer takes it. Writing blocks while too much waits, and
 // Close keeps what waits. Nothing can be read from it.
@@ -201,6 +204,13 @@ func (p *pipe) attach() bool {
 	return true
 }
 
+// spent reports whether the last frame has been taken.
+func (p *pipe) spent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended && len(p.waiting) == 0
+}
+
 // detach takes the pipe from the answer, which has written all that it took.
 func (p *pipe) detach() {
 	p.mu.Lock()
@@ -254,7 +264,7 @@ func (p *pipe) take() (frame []byte, last bool) {
 	p.passMarkers()
 	switch {
 	case len(p.waiting) == 0 && p.ended:
-		return []byte(`c[3000,"Go away!"]`), true
+		return []byte(goAway), true
 	case len(p.waiting) == 0:
 		return nil, false
 	}
@@ -271,9 +281,9 @@ func (p *pipe) take() (frame []byte, last bool) {
 	return frame, last
 }
 
-// nextFrame returns the frame that whole lines begin with, a marker not, and how many bytes of
-// them it is made of: messages that follow each other go into one, up to about
-// frameBytes.
+// nextFrame returns the frame that whole lines begin with, a marker not, and how many
+// bytes of them it is made of: messages that follow each other go into one, up to
+// about frameBytes.
 func nextFrame(lines []byte) (frame []byte, size int) {
 	if lines[0] != '"' {
 		size = bytes.IndexByte(lines, '\n') + 1
