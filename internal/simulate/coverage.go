@@ -23,7 +23,7 @@ type Coverage struct {
 	PushesBeyondHole, PushesKnown, StreamsLost, HolesFetched, ResumesBehind int
 	FollowsOvertaken, FollowsStale, FollowsUnsure, GivenUp, FeedsDropped    int
 
-	Deliveries, Lists, Reads, ReadsAsked, Resumes, ResumesAhead, GapsBehind, GapsGivenUp, SlowClients, Disconnects int
+	Deliveries, Lists, Reads, ReadsAsked, Resumes, ResumesAhead, HeadsBehind, GapsBehind, GapsGivenUp, SlowClients, Disconnects int
 
 	Kills, Pauses, Cuts, Outages, Leaves, Rebirths, Strikes int
 }

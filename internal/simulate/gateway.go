@@ -32,6 +32,7 @@ type feed struct {
 	// what the one who tends it has met
 	pause, patience time.Duration
 	failing, stale  time.Duration
+	hoping          time.Duration // since when a better answer than an uncertain one is hoped for
 }
 
 const (
@@ -72,7 +73,7 @@ func (f *feed) release() {
 }
 
 func (f *feed) calm() {
-	f.pause, f.patience, f.failing, f.stale = leastPause, leastFollow, never, never
+	f.pause, f.patience, f.failing, f.stale, f.hoping = leastPause, leastFollow, never, never, never
 }
 
 // Deliver takes entries that an owner pushes.
@@ -148,6 +149,7 @@ func (f *feed) need() catchup.Task { return f.rules.Need(len(f.subs) > 0 || f.wa
 func (f *feed) tend() {
 	if !f.tending && f.need().Job != catchup.None {
 		f.tending = true
+		f.calm()
 		f.gateway.node.after(0, "tend", f.next)
 	}
 }
@@ -179,6 +181,11 @@ func (f *feed) followed(task catchup.Task, head hub.Head, ok bool) {
 	w := f.gateway.node.world
 	if !ok {
 		f.stale = never
+		f.again()
+		return
+	}
+	if head.Unsure && f.hopes() && !f.rules.Followed() {
+		w.seen.FollowsUnsure++
 		f.again()
 		return
 	}
@@ -249,8 +256,11 @@ func (f *feed) fetched(task catchup.Task, entries []*hub.Entry, ok bool) {
 
 // again tries once more, later.
 func (f *feed) again() {
-	n := f.gateway.node
-	n.after(n.world.between(f.pause/2, f.pause), "tend again", f.next)
+	n, pause := f.gateway.node, f.pause
+	if f.hoping != never && n.world.now-f.hoping < hopeFor {
+		pause = min(pause, hopePause)
+	}
+	n.after(n.world.between(pause/2, pause), "tend again", f.next)
 	f.pause, f.patience = min(2*f.pause, mostPause), min(2*f.patience, mostFollow)
 }
 

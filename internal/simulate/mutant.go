@@ -35,6 +35,9 @@ const (
 	// ReadAtOnce has a node take the head that an owner tells for the newest that a
 	// person can have read.
 	ReadAtOnce rules.Mutant = "read-at-once"
+	// TellAtOnce has a node tell a client where a stream stands by what it knows, though
+	// the client has seen more.
+	TellAtOnce rules.Mutant = "tell-at-once"
 	// KeepClaims has a node that rejoins the group, before it came to withdrawing from
 	// it, go on with the claims of the life that is over: its host has let go of them.
 	KeepClaims rules.Mutant = "keep-claims"
@@ -44,7 +47,7 @@ const (
 func Mutants() []rules.Mutant {
 	return []rules.Mutant{
 		rules.MemoryNumbers, rules.CommitEarly, rules.StaleWriter, DropBatch,
-		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant, KeepClaims, ReadAtOnce,
+		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant, KeepClaims, ReadAtOnce, TellAtOnce,
 	}
 }
 
@@ -118,6 +121,14 @@ func (c *cluster) generation(owner view.Announcement) int32 {
 		return -owner.Generation
 	}
 	return owner.Generation
+}
+
+// patience is for how long a client's session is not told of heads behind its own.
+func (g *gateway) patience() time.Duration {
+	if g.node.cluster.options.Mutant == TellAtOnce {
+		return 0
+	}
+	return hopeFor
 }
 
 // readUpTo is how far a person has read, by an answer that was asked for at a time.

@@ -53,6 +53,18 @@ func (n *node) rightful(stream hub.Stream) bool {
 	return n.cluster.rightful(n.process, stream.Shard(int32(len(n.cluster.journal.logs))))
 }
 
+// word is a person's word that they have read a stream up to a seq.
+type word struct {
+	client  *client
+	stream  hub.Stream
+	seq     uint64
+	reading *catchup.Reading
+	began   time.Duration
+	// lags says that the rightful owner has answered: if it knows of less than the
+	// person has seen, it has not come to reading the rest of the journal.
+	lags bool
+}
+
 // read has the person mark as read what they have seen, at any node that runs, behind
 // a balancer or by another device.
 func (c *client) read() {
@@ -61,33 +73,37 @@ func (c *client) read() {
 		stream := c.streams[w.rng.IntN(len(c.streams))]
 		n := c.cluster.nodes[w.rng.IntN(len(c.cluster.nodes))]
 		if seq := c.cursor[stream]; n != nil && seq > 0 {
-			n.act("read", func() { n.read(c, stream, seq, catchup.NewReading(seq), n.world.now) })
+			n.act("read", func() {
+				n.read(&word{client: c, stream: stream, seq: seq, reading: catchup.NewReading(seq), began: n.world.now})
+			})
 		}
 		c.read()
 	})
 }
 
 // read marks a stream as read up to a seq that the client has, as far as it goes.
-func (n *node) read(c *client, stream hub.Stream, seq uint64, reading *catchup.Reading, began time.Duration) {
+func (n *node) read(said *word) {
 	asked := n.world.now
-	n.head(stream, readAsk, func(s standing, ok bool) {
+	n.head(said.stream, readAsk, func(s standing, ok bool) {
 		var mark uint64
 		var certain bool
 		if ok {
-			mark, certain = n.readUpTo(reading, s.head, asked)
+			mark, certain = n.readUpTo(said.reading, s.head, asked)
+			said.lags = said.lags || s.rightful
 		} else {
-			reading.Take(hub.Head{Unsure: true}, time.Time{})
+			said.reading.Take(hub.Head{Unsure: true}, time.Time{})
 		}
 		switch {
-		case certain && mark < seq && s.rightful:
-			n.world.tracef("%s: takes the head of an owner that lags for the newest of %s", n.id, stream)
-		case certain && mark < seq:
-			n.world.violate("%s: acknowledges to %s that %s is read up to %d, and %d was meant", n.id, c.name, stream, mark, seq)
+		case certain && mark < said.seq && said.lags:
+			n.world.tracef("%s: takes the head of an owner that lags for the newest of %s", n.id, said.stream)
+		case certain && mark < said.seq:
+			n.world.violate("%s: acknowledges to %s that %s is read up to %d, and %d was meant",
+				n.id, said.client.name, said.stream, mark, said.seq)
 		case certain:
 			n.world.seen.Reads++
-		case asked-began < readWithin:
+		case asked-said.began < readWithin:
 			n.world.seen.ReadsAsked++
-			n.after(readAgain, "read again", func() { n.read(c, stream, seq, reading, began) })
+			n.after(readAgain, "read again", func() { n.read(said) })
 		}
 	})
 }

@@ -47,12 +47,14 @@ func (g *gateway) connect(c *client, conn int, cursor hub.Cursor) {
 				return
 			}
 		}
-		if c.conn == conn && !g.node.draining {
-			g.open(c, conn, feeds, cursor)
-		}
-		for _, f := range feeds {
-			f.release()
-		}
+		g.hope(feeds, cursor, func() {
+			if c.conn == conn && !g.node.draining {
+				g.open(c, conn, feeds, cursor)
+			}
+			for _, f := range feeds {
+				f.release()
+			}
+		})
 	}
 	await(0)
 }

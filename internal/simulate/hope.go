@@ -1,0 +1,72 @@
+package simulate
+
+import (
+	"slices"
+	"time"
+
+	"bongsu/internal/hub"
+)
+
+// As the gateway has it: hopeFor is how long a stream is asked for again, before a
+// session is told where it stands, while its owner is not certain; hopePause is the
+// longest wait in between, hopeAgain how often who hopes looks.
+const (
+	hopeFor   = 1500 * time.Millisecond
+	hopePause = 250 * time.Millisecond
+	hopeAgain = 10 * time.Millisecond
+)
+
+// hopes reports whether a better answer may come than one of an owner that is not
+// certain.
+func (f *feed) hopes() bool {
+	now := f.gateway.node.world.now
+	if f.hoping == never {
+		f.hoping = now
+	}
+	return now-f.hoping < hopeFor
+}
+
+// hope waits while the client has seen more of a stream than the node knows of, and the
+// owner has not said for certain that there is no more.
+func (g *gateway) hope(feeds []*feed, cursor hub.Cursor, then func()) {
+	n := g.node
+	began := n.world.now
+	for _, f := range feeds {
+		if f.behind(cursor) {
+			f.rules.Doubt()
+			f.show()
+		}
+	}
+	var look func()
+	look = func() {
+		vague := slices.ContainsFunc(feeds, func(f *feed) bool { return f.behind(cursor) && !f.rules.Sure() })
+		if vague && n.world.now-began < g.patience() {
+			n.after(hopeAgain, "hope", look)
+			return
+		}
+		for _, f := range feeds {
+			f.checkTold(cursor[f.stream], n.world.now-began)
+		}
+		then()
+	}
+	look()
+}
+
+// behind reports whether the client has seen more than the node knows of.
+func (f *feed) behind(cursor hub.Cursor) bool { return cursor[f.stream] > f.shown.Head() }
+
+// checkTold judges the head that a client is about to be told, which has seen a seq. It
+// may be behind that only if nobody who is certain could be asked for long.
+func (f *feed) checkTold(seen uint64, waited time.Duration) {
+	n := f.gateway.node
+	head := f.shown.Head()
+	switch {
+	case head >= seen:
+	case f.rules.Sure():
+		n.world.violate("%s: takes %d for the head of %s, of which a client has seen %d", n.id, head, f.stream, seen)
+	case waited < hopeFor:
+		n.world.violate("%s: tells a client after %s that %s stands at %d, which has seen %d", n.id, waited, f.stream, head, seen)
+	default:
+		n.world.seen.HeadsBehind++
+	}
+}
