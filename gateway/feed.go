@@ -36,6 +36,9 @@ type feed struct {
 	// is the tender's then, without the lock.
 	tending bool
 	trouble trouble
+	// pausing ends the pause after a call of the kind failed, nil outside of one.
+	pausing *time.Timer
+	failed  catchup.Job
 	// marks are those that came while somebody waits, for a person's own stream:
 	// a session that is about to join would miss them otherwise.
 	marks map[hub.Stream]uint64

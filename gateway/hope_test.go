@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,4 +80,86 @@ func TestASessionIsToldNoHeadBehindWhatItsClientHasSeen(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nobody is about to be told a head: what an uncertain owner knows is good for those
+// who are there.
+func TestOpenSessionsGetWhatAnUncertainOwnerKnowsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, core := start(t, gateway.Options{})
+		core.Publish("all", 9)
+		since := time.Now()
+		core.AnswerFollow = func(_ context.Context, head hub.Head) (hub.Head, error) {
+			head.Unsure = time.Now().After(since)
+			return head, nil
+		}
+		c := connect(t, g, "7", nil)
+		c.await(t, "welcome")
+		time.Sleep(time.Second)
+		core.Move("all")
+		core.Publish("all", 1)
+		time.Sleep(100 * time.Millisecond)
+		if got := c.entries("all"); len(got) != 1 {
+			t.Errorf("after %v: got %v", time.Since(since), got)
+		}
+		g.Close()
+	})
+}
+
+// A client that has seen more than there is has the owner asked again and again. That
+// is no reason for others to wait.
+func TestADoubtHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, core := start(t, gateway.Options{})
+		core.Publish("all", 500)
+		since := time.Now()
+		core.AnswerFollow = func(_ context.Context, head hub.Head) (hub.Head, error) {
+			head.Unsure = time.Now().After(since)
+			return head, nil
+		}
+		connect(t, g, "8", nil).await(t, "welcome")
+		time.Sleep(time.Second)
+		connect(t, g, "6", hub.Cursor{"all": 1 << 60}).await(t, "welcome")
+		for seq := uint64(400); seq > 200; seq -= 20 {
+			time.Sleep(10*time.Second + 130*time.Millisecond)
+			c := connect(t, g, "8", hub.Cursor{"all": seq})
+			time.Sleep(50 * time.Millisecond)
+			if len(c.entries("all")) == 0 {
+				t.Errorf("nothing after %d", seq)
+			}
+		}
+		g.Close()
+	})
+}
+
+// An owner that knows less than the node is believed after it has said so for long, and
+// not twice for a moment.
+func TestAnUncertainAnswerSaysNothingOfWhatWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, core := start(t, gateway.Options{})
+		core.Publish("all", 9)
+		lost := time.Now().Add(time.Second)
+		core.AnswerFollow = func(_ context.Context, head hub.Head) (hub.Head, error) {
+			if since := time.Since(lost); head.Stream == "all" && since > 0 && since < 33*time.Second {
+				head.Seq, head.Unsure = 4, since > 20*time.Millisecond && since < 32*time.Second
+			}
+			return head, nil
+		}
+		c := connect(t, g, "7", nil)
+		c.await(t, "welcome")
+		time.Sleep(time.Until(lost) + time.Millisecond)
+		core.Move("all")
+		time.Sleep(time.Minute)
+		core.Publish("all", 1)
+		time.Sleep(time.Second)
+		for _, said := range c.said() {
+			if strings.HasPrefix(said, "gap") {
+				t.Errorf("told of a %s", said)
+			}
+		}
+		if got := c.entries("all"); len(got) != 1 {
+			t.Errorf("got %v", got)
+		}
+		g.Close()
+	})
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
-	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
 )
 
@@ -138,7 +136,7 @@ func (x *Inbox) Read(ctx context.Context, p *hub.Principal, params ReadParams) (
 	// at the heads, not at the seq they happened to send.
 	heads, marks, err := x.standing(ctx, p, p.Streams())
 	if err == nil {
-		heads, err = x.settled(ctx, heads, params.certain(target, marks))
+		err = x.settle(ctx, heads, params.vague(target, marks))
 	}
 	if err != nil {
 		return Unread{}, err
@@ -168,46 +166,6 @@ func (x *Inbox) Read(ctx context.Context, p *hub.Principal, params ReadParams) (
 		counted[stream] = max(mark, after[stream])
 	}
 	return Count(heads, counted), nil
-}
-
-// settled returns the heads, of which those are asked for again that are not certain.
-// certain gets heads in the order in which they were asked for, a zero time for those
-// of the beginning.
-func (x *Inbox) settled(ctx context.Context, heads []hub.Head, certain func(head hub.Head, asked time.Time) bool) ([]hub.Head, error) {
-	within, cancel := context.WithTimeout(ctx, settleWithin)
-	defer cancel()
-	for i := range heads {
-		for asked := (time.Time{}); !certain(heads[i], asked); {
-			select {
-			case <-within.Done():
-				return nil, hub.Unavailablef("it is not certain just now where stream %s stands", heads[i].Stream)
-			case <-time.After(settleAgain):
-			}
-			asked = time.Now()
-			again, err := x.headOf(within, heads[i].Stream)
-			switch {
-			case err == nil:
-				heads[i] = again
-			case hub.Temporary(err):
-				heads[i].Unsure = true
-			default:
-				return nil, err
-			}
-		}
-	}
-	return heads, nil
-}
-
-// headOf asks where a stream stands, once and not for long, so that the answer is of
-// about when it was asked for.
-func (x *Inbox) headOf(ctx context.Context, stream hub.Stream) (hub.Head, error) {
-	ctx, cancel := context.WithTimeout(ctx, settleAsk)
-	defer cancel()
-	heads, err := x.core.Heads(ctx, []hub.Stream{stream})
-	if err != nil {
-		return hub.Head{}, err
-	}
-	return heads[0], nil
 }
 
 // Unread returns p's counts over all their streams.
@@ -321,14 +279,6 @@ func (l *ListParams) span(streams []hub.Stream, query *hub.Query) (hub.Range, er
 	return span, err
 }
 
-// settleWithin is how long a head that is not certain is asked for again at most,
-// settleAgain how long after each answer, settleAsk how long one answer may take.
-const (
-	settleWithin = 4 * time.Second
-	settleAgain  = 100 * time.Millisecond
-	settleAsk    = 500 * time.Millisecond
-)
-
 // maxPageBytes is about how large a page grows. A page of giants ends early and
 // says where the next one begins.
 const maxPageBytes = 4 << 20
@@ -370,23 +320,6 @@ func appendRead(entry *hub.Entry, read bool) json.RawMessage {
 		return append(out, `,"read":true}`...)
 	}
 	return append(out, `,"read":false}`...)
-}
-
-// certain returns what tells, of answers to where a stream stands, whether it is
-// certain what the person has read by them.
-func (r *ReadParams) certain(target hub.Stream, marks map[hub.Stream]uint64) func(head hub.Head, asked time.Time) bool {
-	if r.All {
-		return func(head hub.Head, _ time.Time) bool { return !head.Unsure }
-	}
-	reading := catchup.NewReading(*r.Seq)
-	return func(head hub.Head, asked time.Time) bool {
-		if head.Stream != target || *r.Seq <= marks[target] { // a mark never goes back
-			return true
-		}
-		head.Unsure = head.Unsure || asked.IsZero() // who knows when it was asked for
-		_, certain := reading.Take(head, asked)
-		return certain
-	}
 }
 
 // target returns the stream to mark, "" for all.

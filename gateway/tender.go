@@ -39,7 +39,7 @@ const (
 	// hopePause is the longest wait before it is asked again.
 	hopePause = 250 * time.Millisecond
 	// hopeAgain is how often who hopes looks whether a better answer has come.
-	hopeAgain = 10 * time.Millisecond
+	hopeAgain = 50 * time.Millisecond
 	// leastPause and mostPause bound the wait before a failed call is made again.
 	leastPause = 10 * time.Millisecond
 	mostPause  = time.Second
@@ -92,6 +92,7 @@ func (f *feed) need() catchup.Task { return f.state.Need(len(f.subs) > 0 || f.wa
 // tend sees to it that somebody gets what the feed needs. f.mu is held.
 func (f *feed) tend() {
 	if f.tending {
+		f.hurry()
 		return
 	}
 	if task := f.need(); task.Job != catchup.None {
@@ -101,10 +102,31 @@ func (f *feed) tend() {
 	}
 }
 
+// hurry ends the pause after a failed call if something else is needed by now.
+// f.mu is held.
+func (f *feed) hurry() {
+	if f.pausing == nil {
+		return
+	}
+	if job := f.need().Job; job != catchup.None && job != f.failed && f.pausing.Stop() {
+		f.pausing = nil
+		f.tender.crewOf(job).add(f)
+	}
+}
+
+// pause has the crew try again after a while.
+func (f *feed) pause(crew *crew, failed catchup.Job, wait time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = failed
+	f.pausing = time.AfterFunc(wait, func() { crew.add(f) })
+}
+
 // next returns what to do next; with catchup.None the caller's work is over.
 func (f *feed) next() catchup.Task {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.pausing = nil
 	task := f.need()
 	f.tending = task.Job != catchup.None
 	return task
@@ -115,7 +137,8 @@ type trouble struct {
 	pause   time.Duration // before the next try
 	follow  time.Duration // how long the next Follow may take
 	failing time.Time     // since when no fetch has succeeded
-	stale   time.Time     // since when every Follow was answered by a stale owner
+	stale   time.Time     // since when every Follow was answered by a stale owner, but for uncertain ones
+	vain    time.Time     // when a Follow was last answered in vain
 	hoping  time.Time     // since when a better answer than an uncertain one is hoped for
 }
 
@@ -142,7 +165,7 @@ func (t *tender) run(crew *crew, f *feed) {
 		case !t.settle(f, task, err):
 			t.log.Debug("stream is not served, trying again", "stream", f.stream, "job", task.Job, "error", err)
 			pause := f.trouble.again()
-			time.AfterFunc(pause/2+rand.N(pause/2), func() { crew.add(f) })
+			f.pause(crew, task.Job, pause/2+rand.N(pause/2))
 			return
 		}
 	}
@@ -173,10 +196,17 @@ func (t *tender) settle(f *feed, task catchup.Task, err error) bool {
 	met, now := &f.trouble, time.Now()
 	var behind *staleError
 	if !errors.As(err, &behind) && task.Job == catchup.Follow {
-		if !errors.Is(err, errUnsure) { // which says neither that it is nor that it is not
+		switch {
+		case met.stale.IsZero():
+		case errors.Is(err, errUnsure): // which says neither that it is nor that it is not
+			met.stale = met.stale.Add(now.Sub(met.vain))
+		default:
 			met.stale = time.Time{}
 		}
 		t.unserved.failed(f.stream, err)
+	}
+	if task.Job == catchup.Follow {
+		met.vain = now
 	}
 	switch {
 	case behind != nil && met.stale.IsZero():
@@ -223,8 +253,8 @@ func (t *tender) follow(ctx context.Context, f *feed, task catchup.Task) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if head.Unsure && f.trouble.hopes(time.Now()) && !f.state.Followed() {
-		return errUnsure
+	if head.Unsure && f.waiting > 0 && f.trouble.hopes(time.Now()) && !f.state.Followed() {
+		return errUnsure // for those who wait to be told a head; what is known is good for the others
 	}
 	answer := f.state.Follows(task, head)
 	f.show()

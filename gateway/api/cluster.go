@@ -46,8 +46,8 @@ type Member struct {
 	Shards []int32 `json:"shards" nullable:"false" doc:"The shards it owns, ascending."`
 	// Lag is how many records of its shards it has not applied yet.
 	Lag int64 `json:"lag" doc:"How many records of its shards it has not applied yet; 0 if it is out of reach."`
-	// Sessions is how many clients are connected to it.
-	Sessions int64 `json:"sessions" doc:"How many sessions it has; 0 if it is out of reach."`
+	// Sessions is how many clients are connected to it, with a session or without yet.
+	Sessions int64 `json:"sessions" doc:"How many client connections it has; 0 if it is out of reach."`
 	// Since is when it took its id, by its own clock.
 	Since time.Time `json:"since" doc:"When it started, or joined again, by its own clock."`
 	// Reachable says that it has answered just now.
@@ -59,9 +59,10 @@ type Move struct {
 	// At is when the node that answers saw it.
 	At    time.Time `json:"at" doc:"When the node that answers saw it."`
 	Shard int32     `json:"shard" doc:"The shard."`
-	// From and To are the nodes' names, "" for nobody.
-	From string `json:"from" doc:"The name of the owner before it, empty if there was none."`
-	To   string `json:"to" doc:"The name of the owner after it, empty if there is none."`
+	// From and To are the nodes' names. From is "" for the first owner that the node
+	// knows of.
+	From string `json:"from" doc:"The name of the last owner before it, empty if this node knows of none."`
+	To   string `json:"to" doc:"The name of the owner after it."`
 }
 
 type clusterOutput struct{ Body Cluster }

@@ -11,8 +11,9 @@ import (
 // removes us before.
 const fresh = joinTimeout - produceTimeout
 
-// hear notes that the coordinator took us for this member of this generation in a
-// request that was sent at the given time.
+// hear notes that the coordinator took us for this member, which takes part in this
+// generation or is about to leave it for the next, in a request that was sent at the
+// given time.
 func (g *Group) hear(member string, generation int32, sent time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -29,6 +30,13 @@ func (g *Group) Fresh() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.member != "" && elapsed(g.heard, time.Now()) < fresh
+}
+
+// silence returns for how long the coordinator has not been heard of.
+func (g *Group) silence() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return elapsed(g.heard, time.Now())
 }
 
 // wakeLocked has those who wait look again. It wants g.mu held.

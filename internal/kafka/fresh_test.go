@@ -123,3 +123,29 @@ func TestClaimsStayFreshWhileARebalanceWaits(t *testing.T) {
 	}
 	close(answer)
 }
+
+// The leader is slow to share out. Those who wait for it hold what they held.
+func TestClaimsStayFreshWhileALeaderSharesOut(t *testing.T) {
+	cluster, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	claim, g := firstClaim(t, named(cfg, "a"))
+	eventually(t, "fresh", g.Fresh)
+	syncing, answer := make(chan struct{}, 1), make(chan struct{})
+	var once atomic.Bool
+	cluster.ControlKey(int16(kmsg.SyncGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if once.Swap(true) {
+			return nil, nil, false
+		}
+		syncing <- struct{}{}
+		cluster.SleepControl(func() { <-answer })
+		return nil, nil, false
+	})
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.RebalanceInProgress})
+	receive(t, syncing)
+	for range 8 {
+		if err := within(t, claim, fresh/2); err != nil || !g.Fresh() {
+			t.Errorf("not fresh: %v", err)
+		}
+		time.Sleep(fresh / 4)
+	}
+	close(answer)
+}

@@ -45,7 +45,7 @@ func (m *member) join(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	stop := m.beatMeanwhile(ctx)
+	stop := m.beatMeanwhile(ctx, m.generation)
 	joined, err := call(ctx, m, joinTimeout+callTimeout, func(b *sarama.Broker) (*sarama.JoinGroupResponse, error) {
 		return b.JoinGroup(request)
 	})
@@ -60,7 +60,9 @@ func (m *member) join(ctx context.Context) (again bool, err error) {
 		return false, joined.Err
 	}
 	sent := time.Now()
+	stop = m.beatMeanwhile(ctx, joined.GenerationId)
 	given, err := m.sync(ctx, joined)
+	stop()
 	if err != nil {
 		return false, err
 	}
@@ -69,17 +71,20 @@ func (m *member) join(ctx context.Context) (again bool, err error) {
 	return m.adopt(given), nil
 }
 
-// beatMeanwhile says that we live while a join waits for others, for our claims to
-// stay fresh, until the returned function is called. It has another connection:
+// beatMeanwhile says that we live while a join waits for others, or a sync for the
+// leader, for our claims to stay fresh, until the returned function is called. The
+// generation is the one that the coordinator is in then. It has another connection:
 // that of the join answers nothing before.
-func (m *member) beatMeanwhile(ctx context.Context) (stop func()) {
+func (m *member) beatMeanwhile(ctx context.Context, generation int32) (stop func()) {
 	if len(m.held.held) == 0 {
 		return func() {}
 	}
 	ctx, stop = context.WithCancel(ctx)
-	request := m.heartbeat()
+	ours, request := m.generation, m.heartbeat()
+	request.GenerationId = generation
 	m.held.running.Go(func() {
-		for sleep(ctx, heartbeat); ctx.Err() == nil; sleep(ctx, heartbeat) {
+		// One join may follow another so soon that there would never be a beat.
+		for sleep(ctx, heartbeat-m.group.silence()); ctx.Err() == nil; sleep(ctx, heartbeat) {
 			coordinator, err := m.metadata.Coordinator(m.group.id)
 			if err != nil {
 				continue
@@ -89,7 +94,7 @@ func (m *member) beatMeanwhile(ctx context.Context) (stop func()) {
 			if err != nil {
 				_ = coordinator.Close() // the next call connects again
 			} else if response.Err == sarama.ErrNoError || response.Err == sarama.ErrRebalanceInProgress {
-				m.group.hear(request.MemberId, request.GenerationId, sent)
+				m.group.hear(request.MemberId, ours, sent)
 			}
 		}
 	})

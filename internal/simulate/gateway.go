@@ -184,7 +184,7 @@ func (f *feed) followed(task catchup.Task, head hub.Head, ok bool) {
 		f.again()
 		return
 	}
-	if head.Unsure && f.hopes() && !f.rules.Followed() {
+	if head.Unsure && f.waiting > 0 && f.hopes() && !f.rules.Followed() {
 		w.seen.FollowsUnsure++
 		f.again()
 		return

@@ -13,7 +13,7 @@ import (
 const (
 	hopeFor   = 1500 * time.Millisecond
 	hopePause = 250 * time.Millisecond
-	hopeAgain = 10 * time.Millisecond
+	hopeAgain = 50 * time.Millisecond
 )
 
 // hopes reports whether a better answer may come than one of an owner that is not
