@@ -3,8 +3,8 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# Tools and real servers for tests are installed here; nothing else is written
-# outside the build.
+# Tools and real servers for tests are installed here. Chromium and the network
+# tools come by apt, as root.
 export BONGSU_CACHE ?= $(CURDIR)/.cache
 LINT_VERSION := v2.13.2
 FUZZTIME ?= 60s
@@ -48,8 +48,7 @@ fuzz: ## Every fuzz target for FUZZTIME (60s)
 
 .PHONY: bench
 bench: ## Benchmarks of the parts on the path from Kafka to the socket
-	go test -run '^$$' -bench . -benchmem ./internal/hub/... ./actors/... ./gateway/... ./persistence/...
-
+	go test -run '^$$' -bench . -benchmem ./internal/hub/... ./actors/... ./cluster/... ./gateway/... ./persistence/...
 
 .PHONY: servers
 servers: classic ## Install Apache Kafka, both ClickHouse engines, Redis and other people's producers for tests

@@ -3,6 +3,6 @@
 // entries to the timeline, and Core, through which the gateway asks.
 //
 // An actor never decides an order. The journal partition has decided it, and
-// the actor counts: its state (streamState) is a pure function of the shard's
+// the actor counts: its state (rules.Stream) is a pure function of the shard's
 // records, so a replay, or two owners that overlap, give the same numbers.
 package actors

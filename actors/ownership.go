@@ -103,8 +103,8 @@ func (h *Host) changeLoop(ctx context.Context) {
 // Own begins a claim of a shard: its records follow from offset from on, and
 // those below end were there before. Actors that are further than from stay, and
 // records they have are skipped; if somebody else has gone further than they, or
-// the journal ends before what they know, they are let go. Questions are answered once all is applied that an earlier
-// owner may have shown.
+// the journal ends before what they know, they are let go. Questions are answered
+// once all is applied that an earlier owner may have shown.
 func (h *Host) Own(_ context.Context, id int32, generation int32, from, end int64) error {
 	answers, err := h.shards[id].own(generation, from, end)
 	if answers {

@@ -31,7 +31,7 @@ func (inc *incarnation) evict(g gone) {
 		return
 	}
 	n.evicting.Go(func() { // not waited for at the end of this life: a try may not heed it
-		if !inc.pause(time.Duration(rank) * evictionStep) {
+		if !sleep(inc.life, time.Duration(rank)*evictionStep) {
 			return
 		}
 		for range evictionTries {
@@ -48,7 +48,7 @@ func (inc *incarnation) evict(g gone) {
 			}
 			n.metrics.evictions.WithLabelValues("failed").Inc()
 			inc.log.Warn("a dead member could not be removed from the consumer groups", "member", g.Name, "err", err)
-			if !inc.pause(evictionStep) {
+			if !sleep(inc.life, evictionStep) {
 				return
 			}
 		}
@@ -73,19 +73,4 @@ func (inc *incarnation) succeeded(g gone, rank int) bool {
 		}
 	}
 	return true
-}
-
-// pause waits and reports false if this life ended meanwhile.
-func (inc *incarnation) pause(wait time.Duration) bool {
-	if wait <= 0 {
-		return true
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-inc.life.Done():
-		return false
-	}
 }

@@ -6,11 +6,9 @@ import (
 	"bongsu/internal/hub"
 )
 
-// The routed calls reach the owner of a stream wherever it is. They try again,
-// with a jittered backoff and at once when the view changes, until ctx ends, which
-// must have a deadline; what they ask for happens once however often it is tried.
-// Errors wrap hub.ErrUnavailable unless the owner gave another or ctx was
-// cancelled. Before Start, and while the node is reborn, they fail at once.
+// The routed calls reach the owner of a stream wherever it is, see traffic.route;
+// what they ask for happens once however often it is tried. Before Start, and while
+// the node is reborn, they fail at once.
 
 func (n *Node) traffic() (*traffic, error) {
 	inc := n.present.Load()

@@ -21,11 +21,6 @@ const (
 	retryMost  = 200 * time.Millisecond
 )
 
-// The routed calls find the owner of a stream by the view, and try again with a
-// jittered backoff, and at every change of the view, until ctx, which has a
-// deadline, ends. Errors wrap hub.ErrUnavailable unless the owner gave another, or
-// ctx was cancelled.
-
 // Follow makes this node's follower follow the stream and returns where it stands.
 // A Lost that the follower is given during the call may concern it: the stream is
 // to be followed again then.
@@ -203,8 +198,10 @@ func (t *traffic) ownerOf(stream hub.Stream) (owner view.Announcement, self bool
 	return owner, id == t.id, nil
 }
 
-// route tries a call at the owner of one stream until it succeeds, or fails for
-// good.
+// route tries a call at the owner of one stream, by the view, until it succeeds, fails
+// for good, or ctx ends, which has a deadline: with a jittered backoff, and at every
+// change of the view. Errors wrap hub.ErrUnavailable unless the owner gave another, or
+// ctx was cancelled.
 func (t *traffic) route(ctx context.Context, stream hub.Stream, try func(ctx context.Context, owner view.Announcement, self bool) error) error {
 	return t.retry(ctx, string(stream), func(ctx context.Context) error {
 		owner, self, err := t.ownerOf(stream)

@@ -187,9 +187,9 @@ func (c *clusterClient) ask(ctx context.Context, address string) ([]byte, error)
 	case response.StatusCode == http.StatusOK:
 		return body, nil
 	case response.StatusCode == http.StatusUnauthorized:
-		return nil, fmt.Errorf("%s: make a new token with `bongsu token --scope ops`, from the hub's own secret", problemText(response, body))
+		return nil, fmt.Errorf("%s: make a new token with `bongsu token --admin ops --scope ops`, from the hub's own secret", problemText(response, body))
 	case response.StatusCode == http.StatusForbidden:
-		return nil, fmt.Errorf("%s: the token needs the scope ops, see `bongsu token --scope ops`", problemText(response, body))
+		return nil, fmt.Errorf("%s: the token needs the scope ops, see `bongsu token --admin ops --scope ops`", problemText(response, body))
 	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode == http.StatusTooManyRequests:
 		return nil, hub.Unavailablef("%s: %s", request.URL.Host, problemText(response, body))
 	}

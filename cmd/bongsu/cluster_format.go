@@ -87,11 +87,7 @@ func (m *clusterMember) row(answered bool) []string {
 
 // moveRows makes one row of the moves with the same ends in the same second.
 func (s *clusterState) moveRows() [][]string {
-	names := make(map[string]string, len(s.Members))
-	for i := range s.Members {
-		names[s.Members[i].ID] = s.Members[i].Name
-	}
-	name := func(id string) string { return plain(cmp.Or(names[id], id, "nobody")) }
+	name := func(node string) string { return plain(cmp.Or(node, "nobody")) }
 	var rows [][]string
 	shards := map[string][]int32{}
 	for _, move := range s.Moves {

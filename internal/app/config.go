@@ -34,7 +34,7 @@ type Config struct {
 	MaxUnflushed  int64         `name:"timeline-max-unflushed" env:"BONGSU_TIMELINE_MAX_UNFLUSHED" default:"268435456" help:"Bytes of entries that may wait in memory for the timeline before consumption pauses."`
 
 	AuthJWTSecret string `name:"auth-jwt-secret" env:"BONGSU_AUTH_JWT_SECRET" help:"HS256 secret, at least 32 bytes."`
-	AuthJWKSURL   string `name:"auth-jwks-url" env:"BONGSU_AUTH_JWKS_URL" help:"Where the keys of RS, ES and EdDSA tokens are."`
+	AuthJWKSURL   string `name:"auth-jwks-url" env:"BONGSU_AUTH_JWKS_URL" help:"Where the keys of RS, PS, ES and EdDSA tokens are."`
 	AuthIssuer    string `name:"auth-issuer" env:"BONGSU_AUTH_ISSUER" help:"The iss that tokens must have."`
 	AuthAudience  string `name:"auth-audience" env:"BONGSU_AUTH_AUDIENCE" help:"The aud that tokens must have."`
 

@@ -300,10 +300,8 @@ func (p *prober) awaitFlow(ctx context.Context, except *Node, within time.Durati
 
 // clusterView is what GET /cluster says.
 type clusterView struct {
-	Generation int32   `json:"generation"`
-	Shards     int32   `json:"shards"`
-	Unowned    []int32 `json:"unowned"`
-	Members    []struct {
+	Shards  int32 `json:"shards"`
+	Members []struct {
 		Name   string  `json:"name"`
 		Shards []int32 `json:"shards"`
 	} `json:"members"`

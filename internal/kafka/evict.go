@@ -64,7 +64,8 @@ func evict(client sarama.Client, group, clientID, fingerprint string) (int, erro
 		if group.Err != sarama.ErrNoError && group.Err != sarama.ErrGroupIDNotFound {
 			return 0, group.Err
 		}
-		if group.Protocol != "" && group.Protocol != protocolName(fingerprint) { // "" while a rebalance is under way
+		// While a rebalance is under way there is no protocol.
+		if group.Protocol != "" && group.Protocol != protocolName(fingerprint) {
 			return 0, nil
 		}
 		for _, member := range group.Members {

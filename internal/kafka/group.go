@@ -89,8 +89,10 @@ type Group struct {
 	generation int32
 	changed    chan struct{}          // closed when these change
 	claimed    map[partition]*holding // whose offsets are ours to commit
-	heard      time.Time              // when the last request was sent that the coordinator took us for a member in
 	waiting    chan struct{}          // closed when heard or claimed change; nil if nobody waits
+	// heard is when the last request was sent that the coordinator took us for a
+	// member in.
+	heard time.Time
 	// control has connections of its own: a broker answers each connection in
 	// order, so a commit would wait behind the long poll of a fetch, or a join.
 	control sarama.Client

@@ -41,7 +41,9 @@ type member struct {
 
 	id         string
 	generation int32
-	told       int32 // the newest generation that the handler knows; 0 if we were out of the group since
+	// told is the newest generation that the handler knows, 0 if we were out of the
+	// group since.
+	told int32
 	// shared are the partitions of each topic that we have shared out, if we do
 	// that for this generation.
 	shared map[string]int32

@@ -21,8 +21,9 @@ type Topic struct {
 
 // EnsureTopics creates the topics that do not exist yet, with the brokers'
 // default replication, and returns the partition count of each as it is. An
-// existing topic is left as it is, with however many partitions. While Kafka is away the error wraps hub.ErrUnavailable.
-// ctx is looked at between requests, each of which is bounded.
+// existing topic is left as it is, with however many partitions. While Kafka is away
+// the error wraps hub.ErrUnavailable. ctx is looked at between requests, each of which
+// is bounded.
 func EnsureTopics(ctx context.Context, cfg Config, topics []Topic) (map[string]int32, error) {
 	settings, err := cfg.Sarama()
 	if err != nil {

@@ -14,10 +14,9 @@ type claim struct {
 	owned   bool // it is being read
 	claimed bool // its offsets are this member's to commit
 	ended   bool
-	over    bool // nothing of it runs any more
 	// releasing says that the host is letting go of it.
 	releasing bool
-	waiting   []func() // for over
+	waiting   []func() // called when nothing of it runs any more
 }
 
 // has reports whether the consumer was given the shard, as it knows.
@@ -91,7 +90,6 @@ func (c *consumer) release(cl *claim) {
 }
 
 func (cl *claim) isOver() {
-	cl.over = true
 	waiting := cl.waiting
 	cl.waiting = nil
 	for _, f := range waiting {
@@ -191,7 +189,8 @@ func (c *consumer) apply(cl *claim, records []hub.Record) {
 	} else {
 		pause = w.between(5*time.Millisecond, 40*time.Millisecond)
 	}
-	if len(records) > 0 && !c.host.apply(cl.shard, records, cl.next) { // of no records the host hears nothing
+	// Of no records the host hears nothing.
+	if len(records) > 0 && !c.host.apply(cl.shard, records, cl.next) {
 		w.seen.ClaimsFailed++
 		c.release(cl)
 		return

@@ -30,8 +30,6 @@ type Result struct {
 	// Events is how many there were, and Print sums up their times and all that
 	// was random: a run that replays exactly has the same.
 	Events, Print uint64
-	// Rest is how long everything took to come to rest once all was mended.
-	Rest time.Duration
 	// Wait is the longest that a client waited for an entry while nothing was broken.
 	Wait time.Duration
 }
@@ -64,7 +62,7 @@ func Run(seed uint64, options Options) Result {
 	}
 	return Result{
 		Seed: seed, Violations: w.violations, Seen: w.seen,
-		Events: w.done, Print: w.rng.Uint64() ^ uint64(w.now), Rest: max(0, w.now-mended), Wait: c.waited,
+		Events: w.done, Print: w.rng.Uint64() ^ uint64(w.now), Wait: c.waited,
 	}
 }
 

@@ -40,8 +40,8 @@ type Handler interface {
 	// offset from, the committed one or the oldest there is; those below end were
 	// in the journal before, and may have been applied by an earlier owner.
 	// generation is that of the newest Assigned. A shard that stays this node's
-	// across a rebalance goes on without a new Own. After an error the shard is released, and owned
-	// anew a little later, in the same or a later generation.
+	// across a rebalance goes on without a new Own. After an error the shard is
+	// released, and owned anew a little later, in the same or a later generation.
 	Own(ctx context.Context, shard, generation int32, from, end int64) error
 
 	// Apply hands over the next records in the order of the journal, Offset and

@@ -1,6 +1,6 @@
 // Command faults runs clusters of bongsu on this machine: to try one by hand, to
 // inject faults into one and judge what came of it, and to measure what faults
-// cost. It needs the servers that `make servers` installs.
+// cost. It needs the servers that `make classic` installs.
 package main
 
 import (
@@ -113,6 +113,9 @@ func (*runCmd) Help() string {
 }
 
 func (c *runCmd) Run(ctx context.Context, e *environment) error {
+	if c.Nodes < 3 || c.Nodes > 5 {
+		return fmt.Errorf("--nodes is %d; want 3 to 5", c.Nodes)
+	}
 	config := faults.Config{
 		Title: "Fault bench", Nodes: c.Nodes, Spare: 1, People: c.People, Rate: c.Rate, ToAll: 0.02,
 		Duration: c.Duration, Env: c.Env, Calm: c.Calm, Mutant: c.Mutant, Revision: revision(ctx), Log: e.log,

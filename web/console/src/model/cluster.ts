@@ -41,14 +41,13 @@ export function readCluster(raw: unknown): Cluster {
   const { node, generation, shards, members, unowned, moves } = object(raw);
   const list = array(members).map(readMember);
   list.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }) || (a.id < b.id ? -1 : 1));
-  const names = new Map(list.map(({ id, name }) => [id, name]));
   return {
     node: text(node),
     generation: number(generation),
     shards: number(shards),
     members: list,
     unowned: numbers(unowned),
-    moves: groupMoves(array(moves), names),
+    moves: groupMoves(array(moves)),
   };
 }
 
@@ -69,12 +68,11 @@ function readMember(raw: unknown): Member {
 }
 
 /** Makes one move of those with the same ends in the same second. */
-function groupMoves(raw: unknown[], names: Map<string, string>): Move[] {
+function groupMoves(raw: unknown[]): Move[] {
   const moves: Move[] = [];
-  const name = (id: unknown) => names.get(text(id)) ?? text(id);
   for (const one of raw.map(object)) {
     const { shard } = one;
-    const [at, from, to] = [Date.parse(text(one["at"])), name(one["from"]), name(one["to"])];
+    const [at, from, to] = [Date.parse(text(one["at"])), text(one["from"]), text(one["to"])];
     if (typeof shard !== "number") continue;
     const same = moves.find((m) => m.from === from && m.to === to && second(m.at) === second(at));
     if (same) same.shards.push(shard);
