@@ -55,6 +55,7 @@ type publishCmd struct {
 	File string `group:"Many events" short:"f" placeholder:"FILE" help:"One event a line in JSON; - reads standard input."`
 	Text string `group:"Plain text" help:"Publish this text as it is: 'text', 'all:text' or '<admin>:text'."`
 	kafkaFlags
+	Access kafka.Access `embed:""`
 	output
 }
 
@@ -103,14 +104,18 @@ func (c *publishCmd) Run(ctx context.Context, io *stdio) error {
 }
 
 // producer connects to Kafka.
-func (f *kafkaFlags) producer() (sarama.SyncProducer, error) {
-	settings, err := kafka.Config{Brokers: f.brokers(), ClientID: "bongsu-publish"}.Producer()
+func (c *publishCmd) producer() (sarama.SyncProducer, error) {
+	config := kafka.Config{Brokers: c.brokers(), ClientID: "bongsu-publish"}
+	if err := c.Access.Apply(&config); err != nil {
+		return nil, err
+	}
+	settings, err := config.Producer()
 	if err != nil {
 		return nil, hub.Invalidf("%v", err)
 	}
-	producer, err := sarama.NewSyncProducer(f.brokers(), settings)
+	producer, err := sarama.NewSyncProducer(c.brokers(), settings)
 	if err != nil {
-		return nil, hub.Unavailablef("no Kafka at %v: start the hub with `bongsu serve`, or say where Kafka is with --kafka-brokers: %w", f.brokers(), err)
+		return nil, hub.Unavailablef("no Kafka at %v: start the hub with `bongsu serve`, or say where Kafka is with --kafka-brokers: %w", c.brokers(), err)
 	}
 	return producer, nil
 }

@@ -12,6 +12,7 @@ import (
 	"bongsu/gateway/auth"
 	"bongsu/gateway/stomp/places"
 	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
 	"bongsu/persistence/journal"
 )
 
@@ -23,11 +24,12 @@ type Config struct {
 	HTTPAdvertise string `name:"http-advertise" env:"BONGSU_HTTP_ADVERTISE" help:"URL under which clients reach this very node; they fall over to the other nodes' by themselves. Empty: they only know the URL they came by."`
 	DataDir       string `name:"data-dir" env:"BONGSU_DATA_DIR" default:"data" help:"Directory of the embedded broker's log and of SQLite."`
 
-	KafkaBrokers       []string `name:"kafka-brokers" env:"BONGSU_KAFKA_BROKERS" help:"Kafka brokers, comma-separated. Empty: an embedded broker."`
-	KafkaEmbeddedAddr  string   `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" help:"Where the embedded broker listens, for any Kafka client."`
-	KafkaEmbeddedSync  bool     `name:"kafka-embedded-sync" env:"BONGSU_KAFKA_EMBEDDED_SYNC" help:"Let the embedded broker wait for the disk before it acknowledges: survives a power cut, costs milliseconds."`
-	KafkaIngressTopics []string `name:"kafka-ingress-topics" env:"BONGSU_KAFKA_INGRESS_TOPICS" default:"BACKOFFICE-NOTIFICATIONS" help:"Topics that domain services publish to."`
-	KafkaShards        int32    `name:"kafka-shards" env:"BONGSU_KAFKA_SHARDS" default:"64" help:"Partitions of the journal when it is created."`
+	KafkaBrokers       []string     `name:"kafka-brokers" env:"BONGSU_KAFKA_BROKERS" help:"Kafka brokers, comma-separated. Empty: an embedded broker."`
+	KafkaAccess        kafka.Access `embed:""`
+	KafkaEmbeddedAddr  string       `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" help:"Where the embedded broker listens, for any Kafka client."`
+	KafkaEmbeddedSync  bool         `name:"kafka-embedded-sync" env:"BONGSU_KAFKA_EMBEDDED_SYNC" help:"Let the embedded broker wait for the disk before it acknowledges: survives a power cut, costs milliseconds."`
+	KafkaIngressTopics []string     `name:"kafka-ingress-topics" env:"BONGSU_KAFKA_INGRESS_TOPICS" default:"BACKOFFICE-NOTIFICATIONS" help:"Topics that domain services publish to."`
+	KafkaShards        int32        `name:"kafka-shards" env:"BONGSU_KAFKA_SHARDS" default:"64" help:"Partitions of the journal when it is created."`
 
 	ClickHouseDSN string        `name:"clickhouse-dsn" env:"BONGSU_CLICKHOUSE_DSN" help:"Timeline on ClickHouse, clickhouse://user:pass@host:9000/bongsu or http(s)://…. Empty: SQLite."`
 	Retention     time.Duration `name:"timeline-retention" env:"BONGSU_TIMELINE_RETENTION" default:"2160h" help:"How long entries stay in the timeline; 0 keeps them for good."`
@@ -61,6 +63,8 @@ func (c *Config) check() error {
 		return hub.Invalidf("BONGSU_AUTH_JWT_SECRET has %d bytes; want at least %d", len(c.AuthJWTSecret), auth.MinSecret)
 	case c.KafkaShards < 1 || c.KafkaShards > view.MaxShards:
 		return hub.Invalidf("BONGSU_KAFKA_SHARDS is %d; want 1 to %d", c.KafkaShards, view.MaxShards)
+	case c.KafkaAccess.Any() && len(c.KafkaBrokers) == 0:
+		return hub.Invalidf("how to get into Kafka is set, and BONGSU_KAFKA_BROKERS is not: the embedded broker knows neither TLS nor passwords")
 	case len(c.KafkaIngressTopics) == 0:
 		return hub.Invalidf("BONGSU_KAFKA_INGRESS_TOPICS names no topic")
 	case slices.ContainsFunc(c.KafkaIngressTopics, func(name string) bool { return !isTopic(name) }):
@@ -73,6 +77,9 @@ func (c *Config) check() error {
 		return hub.Invalidf("BONGSU_DRAIN_WINDOW is %s; want 0 or more", c.DrainWindow)
 	case c.SessionsPerPerson < 1:
 		return hub.Invalidf("BONGSU_SESSIONS_PER_PERSON is %d; want 1 or more", c.SessionsPerPerson)
+	}
+	if err := c.KafkaAccess.Check(); err != nil {
+		return err
 	}
 	return c.checkOrigins()
 }
@@ -140,12 +147,12 @@ func isLoopback(addr string) bool {
 
 // String shows the settings without secrets.
 func (c *Config) String() string {
-	kafka, timeline := "embedded at "+c.KafkaEmbeddedAddr, "SQLite in "+c.DataDir
+	broker, timeline := "embedded at "+c.KafkaEmbeddedAddr, "SQLite in "+c.DataDir
 	if len(c.KafkaBrokers) > 0 {
-		kafka = strings.Join(c.KafkaBrokers, ",")
+		broker = strings.Join(c.KafkaBrokers, ",")
 	}
 	if c.ClickHouseDSN != "" {
 		timeline = "ClickHouse"
 	}
-	return fmt.Sprintf("http %s, kafka %s, timeline %s, dev %t", c.HTTPAddr, kafka, timeline, c.Dev)
+	return fmt.Sprintf("http %s, kafka %s, timeline %s, dev %t", c.HTTPAddr, broker, timeline, c.Dev)
 }

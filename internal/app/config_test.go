@@ -18,6 +18,11 @@ func TestIngressTopicsThatCannotBeAreRefusedAtTheStart(t *testing.T) {
 	if err := config("BACKOFFICE-NOTIFICATIONS", "shop.orders_v2").check(); err != nil {
 		t.Errorf("usual names: %v", err)
 	}
+	open := config("usual")
+	open.KafkaAccess.TLS = true
+	if err := open.check(); !errors.Is(err, hub.ErrInvalid) || !strings.Contains(err.Error(), "BONGSU_KAFKA_BROKERS") {
+		t.Errorf("TLS to the embedded broker: got %v", err)
+	}
 	for _, name := range []string{"", ".", "a b", "주문", strings.Repeat("x", 245), "bongsu.journal.v1"} {
 		if err := config("usual", name).check(); !errors.Is(err, hub.ErrInvalid) || !strings.Contains(err.Error(), "BONGSU_KAFKA_INGRESS_TOPICS") {
 			t.Errorf("%q: got %v", name, err)

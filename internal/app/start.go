@@ -85,6 +85,9 @@ func (n *node) startKafka(ctx context.Context) error {
 		return err
 	}
 	n.parts.kafka = kafka.Config{Brokers: n.cfg.KafkaBrokers, ClientID: clientID(n.cfg.NodeName), Fingerprint: fingerprint}
+	if err := n.cfg.KafkaAccess.Apply(&n.parts.kafka); err != nil {
+		return err
+	}
 	if len(n.cfg.KafkaBrokers) == 0 {
 		broker, err := embedded.Start(ctx, embedded.Options{
 			Addr: n.cfg.KafkaEmbeddedAddr,

@@ -10,20 +10,29 @@ import (
 	"github.com/xdg-go/scram"
 )
 
+const mechanismPlain = sarama.SASLTypePlaintext
+
+// hashOf returns the hash of a SCRAM mechanism, nil if it is none.
+func hashOf(mechanism string) func() hash.Hash {
+	switch mechanism {
+	case sarama.SASLTypeSCRAMSHA256:
+		return sha256.New
+	case sarama.SASLTypeSCRAMSHA512:
+		return sha512.New
+	}
+	return nil
+}
+
 func (a *SASL) apply(s *sarama.Config) error {
 	s.Net.SASL.Enable = true
 	s.Net.SASL.User = a.User
 	s.Net.SASL.Password = a.Password
 	s.Net.SASL.Mechanism = sarama.SASLMechanism(a.Mechanism)
-	var sum func() hash.Hash
-	switch a.Mechanism {
-	case sarama.SASLTypePlaintext:
+	if a.Mechanism == mechanismPlain {
 		return nil
-	case sarama.SASLTypeSCRAMSHA256:
-		sum = sha256.New
-	case sarama.SASLTypeSCRAMSHA512:
-		sum = sha512.New
-	default:
+	}
+	sum := hashOf(a.Mechanism)
+	if sum == nil {
 		return fmt.Errorf("SASL mechanism %q: want PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", a.Mechanism)
 	}
 	s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramClient{hash: sum} }
