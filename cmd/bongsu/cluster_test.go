@@ -15,9 +15,9 @@ const twoNodes = `{"node":"b-1","generation":7,"shards":8,"members":[
 	{"id":"b-1","name":"b","address":"10.0.0.2:7001","url":"http://b:8080","generation":7,"shards":[4,5,7],"lag":12,"sessions":1204,"since":"2026-11-20T10:30:00Z","reachable":true},
 	{"id":"a-1","name":"a\u001b[31m","address":"10.0.0.1:7001","generation":6,"shards":[0,1,2,3],"lag":0,"sessions":0,"since":"2026-11-20T10:30:00Z","reachable":false}],
 	"unowned":[6],"moves":[
-	{"at":"2026-11-20T10:31:05Z","shard":5,"from":"a-1","to":"b-1"},
-	{"at":"2026-11-20T10:31:05Z","shard":4,"from":"a-1","to":"b-1"},
-	{"at":"2026-11-20T10:30:01Z","shard":7,"from":"","to":"b-1"}]}`
+	{"at":"2026-11-20T10:31:05Z","shard":5,"from":"a\u001b[31m","to":"b"},
+	{"at":"2026-11-20T10:31:05Z","shard":4,"from":"a\u001b[31m","to":"b"},
+	{"at":"2026-11-20T10:30:01Z","shard":7,"from":"","to":"b"}]}`
 
 // clusterNode plays a node: each call is answered by the next of these, the last
 // one again and again.

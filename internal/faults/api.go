@@ -35,6 +35,9 @@ func mint(claims jwt.MapClaims) (string, error) {
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(jwtSecret))
 }
 
+// OperatorToken returns a token that may ask a bench's nodes about their cluster.
+func OperatorToken() (string, error) { return mint(jwt.MapClaims{"sub": "operator", "scope": "ops"}) }
+
 // get asks for a page and returns the response, whose body the caller closes.
 func get(ctx context.Context, address, token string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

@@ -312,7 +312,7 @@ var errNoMember = errors.New("the cluster does not name the node")
 // viewFrom asks a node who owns what.
 func viewFrom(ctx context.Context, node *Node) (clusterView, error) {
 	var view clusterView
-	token, err := mint(jwt.MapClaims{"sub": "operator", "scope": "ops"})
+	token, err := OperatorToken()
 	if err != nil {
 		return view, err
 	}

@@ -32,6 +32,10 @@ func (c *clusterCmd) Run(ctx context.Context, e *environment) error {
 		e.say("  %s  %s  pid %d", node.Name, node.URL, node.PID())
 	}
 	first := cluster.Nodes[0]
+	token, err := faults.OperatorToken()
+	if err != nil {
+		return errors.Join(err, cluster.Close())
+	}
 	e.say(`
 Kafka listens at %s, the topic is %s.
 
@@ -39,10 +43,12 @@ What to try:
   open %s, sign in, and publish something; then
   kill -9 %d      the console goes on at another node, and misses nothing
   kill -STOP %d   the same, a moment later; kill -CONT brings the node back
-  bongsu cluster --url %s --watch   who owns what
+  who owns what, from another terminal:
+    BONGSU_TOKEN=%s \
+      %s cluster --url %s --watch
 
 Ctrl-C stops everything.
-`, cluster.Kafka.Addr(), faults.Topic, first.URL, first.PID(), first.PID(), first.URL)
+`, cluster.Kafka.Addr(), faults.Topic, first.URL, first.PID(), first.PID(), token, binary, first.URL)
 	cluster.FollowLogs(ctx, e.out)
 	e.say("\nstopping …")
 	return cluster.Close()
