@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"bongsu/internal/hub"
 )
 
@@ -80,9 +82,16 @@ func TestAPersonWhoseMarksAreNotStoredIsNotPassivated(t *testing.T) {
 	if _, err := n.core.Mark(t.Context(), "7", map[hub.Stream]uint64{"mall:1": 9}); err != nil {
 		t.Fatal(err)
 	}
+	pid, err := n.host.Activate(hub.AdminStream("7"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
 		n.host.sweep()
-		time.Sleep(20 * time.Millisecond)
+		// The answer comes behind the sweep. A request would keep the actor.
+		if err := n.Root().RequestFuture(pid, &actor.Touch{}, 10*time.Second).Wait(); err != nil || n.host.alive() != 1 {
+			t.Fatalf("%d actors are alive after a sweep (%v)", n.host.alive(), err)
+		}
 	}
 	marks, err := n.core.Person(t.Context(), "7", head)
 	if err != nil || marks["mall:1"] != 9 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	dto "github.com/prometheus/client_model/go"
 
 	"bongsu/internal/hub"
 )
@@ -411,7 +412,7 @@ func TestACommandThatIsAskedForAgainWaitsForTheSameRecord(t *testing.T) {
 
 func TestNoRequestIsLostWithAnActorThatIsPassivated(t *testing.T) {
 	n := start(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	var asking sync.WaitGroup
 	for range 4 {
@@ -426,10 +427,28 @@ func TestNoRequestIsLostWithAnActorThatIsPassivated(t *testing.T) {
 			}
 		})
 	}
-	for ctx.Err() == nil {
+	// Each time but the first, a request has brought the actor back.
+	const enough = 100
+	for n.passivated(t) < enough && ctx.Err() == nil && !t.Failed() {
 		n.host.sweep()
+		n.host.sweep()                     // what came between keeps the actor
+		time.Sleep(100 * time.Microsecond) // else requests would wait behind sweeps
 	}
+	cancel()
 	asking.Wait()
+	if times := n.passivated(t); times < enough {
+		t.Errorf("an actor was passivated %v times only", times)
+	}
+}
+
+// passivated returns how often an actor was passivated.
+func (n *node) passivated(t *testing.T) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := n.host.metrics.passivated.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
 }
 
 func TestAnActorWithARequestInItsMailboxIsNotForgotten(t *testing.T) {

@@ -87,8 +87,14 @@ func TestAKilledNodeIsNoticedAtOnceAndRemovedFromTheGroups(t *testing.T) {
 	t.Cleanup(a.Stop)
 	b, c := start(t, l, "b", a), start(t, l, "c", a)
 	agree(t, a, b, c)
-	time.Sleep(repetition + 500*time.Millisecond) // connections between all stand
-	c.Stop()                                      // without Leave
+	for _, m := range []*member{a, b, c} {
+		// Answers come over connections both ways.
+		eventually(t, "connections to all stand", 20*time.Second, func() bool {
+			list := m.Members(t.Context())
+			return len(list) == 3 && !slices.ContainsFunc(list, func(other Member) bool { return !other.Reachable })
+		})
+	}
+	c.Stop() // without Leave
 	agree(t, a, b)
 	if log.count(string(whyRefused)) != 1 {
 		t.Error("a did not find that c's process is gone")

@@ -24,11 +24,13 @@ func TestACallWaitsForAnOwnerAndGoesOnAtOnceWhenThereIsOne(t *testing.T) {
 		err   error
 	}
 	done := make(chan result)
+	before := b.metric(t, "bongsu_call_retries_total", nil)
 	go func() {
 		heads, err := b.traffic.Heads(patience(t, 8*time.Second), []hub.Stream{"all"})
 		done <- result{heads, time.Now(), err}
 	}()
-	time.Sleep(500 * time.Millisecond) // the backoff has grown
+	// The wait is the longest then, and has just begun: at least 100 ms are left.
+	soon(t, "the backoff has grown", func() bool { return b.metric(t, "bongsu_call_retries_total", nil) >= before+7 })
 	moved := time.Now()
 	w.move(0, "all")
 	got := <-done
@@ -93,8 +95,9 @@ func TestCallsToANodeThatHangsEndAtTheirDeadline(t *testing.T) {
 	}
 	// When others take the hung node's shards, calls under way go there at once.
 	done := make(chan error)
+	last := b.traffic.calls.id() // the follow above waits on
 	go func() { done <- second(b.traffic.Heads(patience(t, 8*time.Second), []hub.Stream{"all"})) }()
-	time.Sleep(100 * time.Millisecond)
+	soon(t, "the call is under way", func() bool { return b.traffic.calls.waits(last, a.id()) })
 	w.remove(0)
 	start = time.Now()
 	w.move(1, "all")
@@ -104,6 +107,18 @@ func TestCallsToANodeThatHangsEndAtTheirDeadline(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// waits reports whether a call after the last waits for the peer's answer.
+func (c *calls) waits(last uint64, peer string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, w := range c.waiting {
+		if id > last && w.peer == peer {
+			return true
+		}
+	}
+	return false
+}
 
 func TestOneQuestionAboutManyStreamsIsOneMessageToEachOwner(t *testing.T) {
 	w := newTown(t, 3)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"bongsu/internal/hub"
 )
@@ -277,13 +279,29 @@ func TestGenerationsAreLeftOutOnlyByWhoWasNotThere(t *testing.T) {
 	}
 }
 
+// joinsOf counts how often a member of the group joins from now on.
+func joinsOf(cluster *kfake.Cluster, w *watch) *atomic.Int32 {
+	w.group.mu.Lock()
+	id := w.group.member
+	w.group.mu.Unlock()
+	var joins atomic.Int32
+	cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		if r.(*kmsg.JoinGroupRequest).MemberID == id {
+			joins.Add(1)
+		}
+		return nil, nil, false
+	})
+	return &joins
+}
+
 // The dead member was in the group and comes to no rebalance: those who live go
 // on with what they have, and the newcomer gets its share when it is evicted.
 func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
-	_, cfg := cluster(t, kfake.SeedTopics(4, "t"))
+	cluster, cfg := cluster(t, kfake.SeedTopics(4, "t"))
 	send := sender(t, cfg)
 	a := startWatch(t, named(cfg, "a"), nil)
 	eventually(t, "a has all", a.has(4))
+	joins := joinsOf(cluster, a)
 	go haunt(t, named(cfg, "dead"))
 	// The dead one's join is answered, then it says nothing any more.
 	eventually(t, "a has half", a.has(2))
@@ -294,7 +312,11 @@ func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
 		kept = id
 	}
 	a.mu.Unlock()
-	time.Sleep(2 * heartbeat) // the rebalance waits now
+	// a has joined twice since it had all: for the dead one, and without its half.
+	eventually(t, "a and b wait for the dead one", func() bool {
+		g := cluster.GroupInfo("g")
+		return g.State == "PreparingRebalance" && len(g.Members) == 3 && joins.Load() >= 2
+	})
 	for i := range 5 {
 		send(kept)
 		want := int64(i)
