@@ -55,13 +55,28 @@ func (g *gateway) hope(feeds []*feed, cursor hub.Cursor, then func()) {
 // behind reports whether the client has seen more than the node knows of.
 func (f *feed) behind(cursor hub.Cursor) bool { return cursor[f.stream] > f.shown.Head() }
 
+// lags reports whether the rightful owner of a stream knows of less than has been seen:
+// it has not come to reading the rest of the journal, while another that was cut off did.
+func (c *cluster) lags(stream hub.Stream, seen uint64) bool {
+	shard := stream.Shard(int32(len(c.journal.logs)))
+	owner := c.ownerOf(shard)
+	if owner == nil {
+		return false
+	}
+	a := owner.host.shards[shard].actors[stream]
+	return a == nil || a.state.Head().Seq < seen
+}
+
 // checkTold judges the head that a client is about to be told, which has seen a seq. It
-// may be behind that only if nobody who is certain could be asked for long.
+// may be behind that only if the owner lags, or nobody who is certain could be asked for
+// long.
 func (f *feed) checkTold(seen uint64, waited time.Duration) {
 	n := f.gateway.node
 	head := f.shown.Head()
 	switch {
 	case head >= seen:
+	case f.rules.Sure() && n.cluster.lags(f.stream, seen):
+		n.world.tracef("%s: takes the head of an owner that lags for that of %s", n.id, f.stream)
 	case f.rules.Sure():
 		n.world.violate("%s: takes %d for the head of %s, of which a client has seen %d", n.id, head, f.stream, seen)
 	case waited < hopeFor:

@@ -52,7 +52,7 @@ func (l *links) clock() time.Time { return time.UnixMilli(0).Add(l.node.world.no
 func (l *links) follow(owner string, stream hub.Stream, done func(hub.Head, bool)) {
 	in := l.in[owner]
 	if in == nil {
-		in = &inbound{owner: owner, rules: link.NewReceiver(2*time.Second, 512, 4)}
+		in = &inbound{owner: owner, rules: link.NewReceiver(2*time.Second, l.node.cluster.plan.limits.Credit/4, 4)}
 		l.in[owner] = in
 	}
 	epoch := in.rules.Open(l.clock())
