@@ -228,7 +228,7 @@ func (a *streamActor) onSweep(ctx actor.Context, m *sweep) {
 	}
 	a.state.Trim(a.stored.seq.Load(), 0, 0)
 	idle := len(a.followers) == 0 && len(a.commands) == 0 && a.stored.offset.Load() >= a.last
-	if idle && a.shard.forget(a.tenure, a.stream, a.taken) {
+	if idle && a.shard.forget(a.tenure, a.stream, ctx.Self(), a.taken) {
 		a.host.metrics.passivated.Inc()
 		ctx.Poison(ctx.Self()) // nothing that is waited for can come any more
 	}

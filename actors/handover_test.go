@@ -457,13 +457,23 @@ func TestAnActorWithARequestInItsMailboxIsNotForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := n.host.shardOf("mall:1")
-	if s.forget(s.present(), "mall:1", 0) {
+	self, err := n.host.Activate("mall:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.forget(s.present(), "mall:1", self, 0) {
 		t.Error("the actor could stop before it has taken the request that it was sent")
 	}
-	if s.forget(newTenure(nil, 0), "mall:1", 1) {
+	if s.forget(newTenure(nil, 0), "mall:1", self, 1) {
 		t.Error("an actor of an earlier tenure took its successor out of the shard")
 	}
-	if !s.forget(s.present(), "mall:1", 1) {
+	if !s.forget(s.present(), "mall:1", self, 1) {
 		t.Error("the actor cannot stop although it has taken all")
+	}
+	if _, err := n.host.Head(t.Context(), "mall:1"); err != nil {
+		t.Fatal(err)
+	}
+	if s.forget(s.present(), "mall:1", self, 1) {
+		t.Error("an actor that was forgotten took its successor out of the shard")
 	}
 }

@@ -266,13 +266,13 @@ func (s *shard) ensure(stream hub.Stream) (*activation, error) {
 	return a, nil
 }
 
-// forget takes the actor out of the shard if it has taken every message that was
-// sent to it; the actor may then stop.
-func (s *shard) forget(t *tenure, stream hub.Stream, taken uint64) bool {
+// forget takes the actor out of the shard if it is the stream's and has taken every
+// message that was sent to it; the actor may then stop.
+func (s *shard) forget(t *tenure, stream hub.Stream, self *actor.PID, taken uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, ok := t.streams[stream]
-	if !ok || a.sent != taken {
+	if !ok || !a.pid.Equal(self) || a.sent != taken {
 		return false
 	}
 	delete(t.streams, stream)
