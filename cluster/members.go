@@ -16,9 +16,8 @@ type Member struct {
 	// Addr is where other nodes reach its actors, URL where clients reach it, which
 	// may be empty.
 	Addr, URL string
-	// Generation is the consumer group's in which it owns Shards, ascending.
+	// Generation is the consumer group's in which it owns its shards.
 	Generation int32
-	Shards     []int32
 	// Since is when it took its ID, by its clock.
 	Since time.Time
 	// Reachable says that it answered; Sessions and Lag, the number of records of
@@ -41,7 +40,7 @@ func (n *Node) Members(ctx context.Context) []Member {
 	var asking sync.WaitGroup
 	for i, a := range announced {
 		members[i] = Member{
-			ID: a.ID, Name: a.Name, Addr: a.Addr, URL: a.URL, Generation: a.Generation, Shards: a.Shards.List(), Since: time.UnixMilli(a.Since),
+			ID: a.ID, Name: a.Name, Addr: a.Addr, URL: a.URL, Generation: a.Generation, Since: time.UnixMilli(a.Since),
 		}
 		asking.Go(func() {
 			status, err := inc.traffic.statusOf(ctx, a.ID)

@@ -184,6 +184,3 @@ func (s *Sender) Closed() bool { return s.isShut }
 
 // Overrun reports whether it has closed because too much waited.
 func (s *Sender) Overrun() bool { return s.overrun }
-
-// Waiting returns how many bytes wait for credit.
-func (s *Sender) Waiting() int { return s.queued }

@@ -1,0 +1,4 @@
+package link
+
+// Waiting returns how many bytes wait for credit.
+func (s *Sender) Waiting() int { return s.queued }
