@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -82,6 +83,27 @@ func TestASessionIsToldNoHeadBehindWhatItsClientHasSeen(t *testing.T) {
 	}
 }
 
+// Whoever is new begins at the heads that they are told.
+func TestANewPersonHasReadAllThatTheyAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, core := start(t, gateway.Options{})
+		core.Publish("all", 9)
+		asleep := time.Now().Add(time.Second)
+		core.AnswerFollow = func(_ context.Context, head hub.Head) (hub.Head, error) {
+			if awake := time.Since(asleep); awake < time.Second {
+				head.Seq, head.Unsure = min(head.Seq, 4), awake >= 0
+			}
+			return head, nil
+		}
+		connect(t, g, "7", nil).await(t, "welcome")
+		time.Sleep(time.Until(asleep))
+		if got := connect(t, g, "8", hub.Cursor{"all": 9}).await(t, "welcome"); got != "welcome 8 unread 0 at admin:8=0,all=9" {
+			t.Errorf("got %q", got)
+		}
+		g.Close()
+	})
+}
+
 // Nobody is about to be told a head: what an uncertain owner knows is good for those
 // who are there.
 func TestOpenSessionsGetWhatAnUncertainOwnerKnowsAtOnce(t *testing.T) {
@@ -127,6 +149,30 @@ func TestADoubtHoldsNobodyUp(t *testing.T) {
 			if len(c.entries("all")) == 0 {
 				t.Errorf("nothing after %d", seq)
 			}
+		}
+		g.Close()
+	})
+}
+
+// It is believed in the end, however often it is not certain in between.
+func TestAnOwnerIsBelievedThoughNotAlwaysCertain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, core := start(t, gateway.Options{})
+		core.Publish("all", 9)
+		lost := time.Now().Add(time.Second)
+		core.AnswerFollow = func(_ context.Context, head hub.Head) (hub.Head, error) {
+			if since := time.Since(lost); head.Stream == "all" && since > 0 {
+				head.Seq, head.Unsure = 4, since%(10*time.Second) > 7*time.Second
+			}
+			return head, nil
+		}
+		c := connect(t, g, "7", nil)
+		c.await(t, "welcome")
+		time.Sleep(time.Until(lost) + time.Millisecond)
+		core.Move("all")
+		time.Sleep(time.Minute)
+		if !slices.ContainsFunc(c.said(), func(said string) bool { return strings.HasPrefix(said, "gap") }) {
+			t.Errorf("told of no gap: %q", c.said())
 		}
 		g.Close()
 	})

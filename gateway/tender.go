@@ -118,6 +118,9 @@ func (f *feed) hurry() {
 func (f *feed) pause(crew *crew, failed catchup.Job, wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if failed == catchup.Forward {
+		failed = catchup.Follow // who fetches in vain follows again first
+	}
 	f.failed = failed
 	f.pausing = time.AfterFunc(wait, func() { crew.add(f) })
 }

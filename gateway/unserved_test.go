@@ -116,6 +116,7 @@ func TestStreamsThatOnlyClientsWaitForWhoGiveUpAreToldOfUntilNobodyWants(t *test
 		}
 		time.Sleep(time.Minute)
 		connect(t, g, "7", nil)
+		synctest.Wait()
 		if got := log.lines(servedText); len(got) != 1 {
 			t.Errorf("told that it is over: %q", got)
 		}

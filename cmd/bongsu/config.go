@@ -93,46 +93,61 @@ func (c *configFile) load(path string) error {
 	if len(text) > maxConfig {
 		return hub.Invalidf("config file %s: larger than %d bytes", path, maxConfig)
 	}
-	var tree map[string]any
-	if err := yaml.Unmarshal(text, &tree); err != nil {
+	var shape map[string]any // no key twice, and nothing but keys at the top
+	var tree yaml.Node
+	if err := errors.Join(yaml.Unmarshal(text, &shape), yaml.Unmarshal(text, &tree)); err != nil {
 		return hub.Invalidf("config file %s: %v", path, err)
 	}
 	c.values = map[string]any{}
 	c.loaded = true
-	return flatten("", tree, c.values)
-}
-
-// flatten writes the tree's leaves into flat, as text that flags can parse.
-func flatten(prefix string, tree, flat map[string]any) error {
-	for key, value := range tree {
-		key = prefix + strings.ToLower(strings.ReplaceAll(key, "_", "-"))
-		switch value := value.(type) {
-		case nil:
-		case map[string]any:
-			if err := flatten(key+"-", value, flat); err != nil {
-				return err
-			}
-		case []any:
-			list, err := scalars(value)
-			if err != nil {
-				return fmt.Errorf("config file: %s: %w", key, err)
-			}
-			flat[key] = list
-		default:
-			flat[key] = fmt.Sprint(value)
+	for _, root := range tree.Content {
+		if err := flatten("", root, c.values); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func scalars(values []any) ([]any, error) {
+// flatten writes the leaves of a tree of keys into flat, as text that flags can parse:
+// the file's own, so that a password of digits stays what it is.
+func flatten(prefix string, tree *yaml.Node, flat map[string]any) error {
+	for i := 0; i+1 < len(tree.Content); i += 2 {
+		key := prefix + strings.ToLower(strings.ReplaceAll(tree.Content[i].Value, "_", "-"))
+		value := target(tree.Content[i+1])
+		switch {
+		case value.Kind == yaml.MappingNode:
+			if err := flatten(key+"-", value, flat); err != nil {
+				return err
+			}
+		case value.Kind == yaml.SequenceNode:
+			list, err := scalars(value.Content)
+			if err != nil {
+				return fmt.Errorf("config file: %s: %w", key, err)
+			}
+			flat[key] = list
+		case value.Tag != "!!null":
+			flat[key] = value.Value
+		}
+	}
+	return nil
+}
+
+// target returns what an alias stands for.
+func target(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+func scalars(values []*yaml.Node) ([]any, error) {
 	list := make([]any, len(values))
 	for i, value := range values {
-		switch value.(type) {
-		case map[string]any, []any, nil:
+		value = target(value)
+		if value.Kind != yaml.ScalarNode || value.Tag == "!!null" {
 			return nil, errors.New("want a list of plain values")
 		}
-		list[i] = fmt.Sprint(value)
+		list[i] = value.Value
 	}
 	return list, nil
 }

@@ -95,3 +95,14 @@ func TestAMistakeInTheConfigFileIsReported(t *testing.T) {
 		})
 	}
 }
+
+// What looks like a number is text where a flag wants text.
+func TestTheConfigFilesTextIsTakenAsItIs(t *testing.T) {
+	bare(t)
+	if got := issuerFrom(t, secretLine+"auth: {issuer: 0123456}\n"); got != "0123456" {
+		t.Errorf("iss %q", got)
+	}
+	if got := issuerFrom(t, secretLine+"name: &it plain\nauth-issuer: *it\n"); got != "plain" {
+		t.Errorf("of an alias: iss %q", got)
+	}
+}

@@ -102,7 +102,7 @@ func (c *loadCmd) config(progress io.Writer) (load.Config, error) {
 		URL: c.URL, Connections: c.Connections, Malls: c.Malls, Ramp: c.Ramp, Settle: c.Settle,
 		Targets: load.Targets(c.Targets), Rate: c.Rate, Duration: c.Duration, Events: c.Events,
 		PayloadBytes: c.PayloadBytes, Drain: c.Drain, Slow: c.Slow, ReconnectAt: c.ReconnectAt,
-		Brokers: c.brokers(), Topic: topic, Bare: c.BareKafka, Token: token,
+		Brokers: c.brokers(), Access: c.Access, Topic: topic, Bare: c.BareKafka, Token: token,
 		ServerPID: c.ServerPID, MetricsURL: c.MetricsURL, AnyHost: c.AnyHost, Progress: progress,
 	}, nil
 }

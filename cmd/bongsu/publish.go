@@ -18,9 +18,10 @@ import (
 
 // kafkaFlags say where events go.
 type kafkaFlags struct {
-	Brokers []string `name:"kafka-brokers" aliases:"brokers" env:"BONGSU_KAFKA_BROKERS" placeholder:"HOST:PORT" help:"Kafka brokers, comma-separated; by default the hub's embedded one."`
-	Addr    string   `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" hidden:""`
-	Topics  []string `name:"kafka-ingress-topics" aliases:"topic" env:"BONGSU_KAFKA_INGRESS_TOPICS" default:"BACKOFFICE-NOTIFICATIONS" help:"The topic; of several the first."`
+	Brokers []string     `name:"kafka-brokers" aliases:"brokers" env:"BONGSU_KAFKA_BROKERS" placeholder:"HOST:PORT" help:"Kafka brokers, comma-separated; by default the hub's embedded one."`
+	Access  kafka.Access `embed:""`
+	Addr    string       `name:"kafka-embedded-addr" env:"BONGSU_KAFKA_EMBEDDED_ADDR" default:"127.0.0.1:9092" hidden:""`
+	Topics  []string     `name:"kafka-ingress-topics" aliases:"topic" env:"BONGSU_KAFKA_INGRESS_TOPICS" default:"BACKOFFICE-NOTIFICATIONS" help:"The topic; of several the first."`
 }
 
 // brokers returns the addresses to start from.
@@ -55,7 +56,6 @@ type publishCmd struct {
 	File string `group:"Many events" short:"f" placeholder:"FILE" help:"One event a line in JSON; - reads standard input."`
 	Text string `group:"Plain text" help:"Publish this text as it is: 'text', 'all:text' or '<admin>:text'."`
 	kafkaFlags
-	Access kafka.Access `embed:""`
 	output
 }
 

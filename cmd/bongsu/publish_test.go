@@ -164,3 +164,16 @@ func TestATopicThatIsNotThereIsNamed(t *testing.T) {
 		t.Fatalf("got %+v", r)
 	}
 }
+
+func TestHowToGetIntoKafkaIsHeeded(t *testing.T) {
+	bare(t)
+	address, _ := broker(t)
+	t.Setenv("BONGSU_KAFKA_TLS", "true")
+	t.Setenv("BONGSU_KAFKA_TLS_CA", "nowhere.pem")
+	for _, command := range [][]string{{"publish", "--text", "all:x"}, {"load", "--secret", testSecret, "--connections", "1", "--duration", "1s"}} {
+		r := bongsu(t, "", append(command, "--brokers", address, "--topic", testTopic)...)
+		if r.code != exitUsage || !strings.Contains(r.err, "nowhere.pem") {
+			t.Errorf("%s: got %+v", command[0], r)
+		}
+	}
+}

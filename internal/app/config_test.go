@@ -1,11 +1,15 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
 )
 
 func TestIngressTopicsThatCannotBeAreRefusedAtTheStart(t *testing.T) {
@@ -27,5 +31,18 @@ func TestIngressTopicsThatCannotBeAreRefusedAtTheStart(t *testing.T) {
 		if err := config("usual", name).check(); !errors.Is(err, hub.ErrInvalid) || !strings.Contains(err.Error(), "BONGSU_KAFKA_INGRESS_TOPICS") {
 			t.Errorf("%q: got %v", name, err)
 		}
+	}
+}
+
+func TestHowToGetIntoKafkaIsHeeded(t *testing.T) {
+	cfg := Config{
+		HTTPAddr: "127.0.0.1:0", KafkaEmbeddedAddr: "127.0.0.1:0", ClusterConfig: ClusterConfig{ClusterRemoteAddr: "127.0.0.1:0"}, CompatConfig: CompatConfig{TimeZone: "Asia/Seoul"},
+		AuthJWTSecret: strings.Repeat("s", 32), KafkaShards: 1, SessionsPerPerson: 1, KafkaIngressTopics: []string{"t"}, NodeName: "n",
+		KafkaBrokers: []string{"127.0.0.1:1"}, KafkaAccess: kafka.Access{TLS: true, CA: "nowhere.pem"},
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := Run(ctx, cfg, slog.New(slog.DiscardHandler)); !errors.Is(err, hub.ErrInvalid) || !strings.Contains(err.Error(), "nowhere.pem") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -35,6 +35,11 @@ func (a *Access) Check() error {
 	case a.SASL != "" && hashOf(a.SASL) == nil && a.SASL != mechanismPlain:
 		return hub.Invalidf("BONGSU_KAFKA_SASL is %q; want PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", a.SASL)
 	}
+	if hash := hashOf(a.SASL); hash != nil {
+		if err := (&scramClient{hash: hash}).Begin(a.User, a.Password, ""); err != nil {
+			return hub.Invalidf("BONGSU_KAFKA_USER, BONGSU_KAFKA_PASSWORD: %v", err)
+		}
+	}
 	return nil
 }
 

@@ -94,6 +94,7 @@ func TestAccessSaysWhatToChange(t *testing.T) {
 		"BONGSU_KAFKA_SASL is not":           {User: "u", Password: "hush"},
 		"BONGSU_KAFKA_USER is not":           {SASL: "PLAIN", Password: "hush"},
 		`"NTLM"; want PLAIN, SCRAM-SHA-256`:  {SASL: "NTLM", User: "u", Password: "hush"},
+		"BONGSU_KAFKA_PASSWORD: the user or": {SASL: "SCRAM-SHA-256", User: "u", Password: "hush\n"},
 		"BONGSU_KAFKA_TLS_CA: open":          {TLS: true, CA: cert + "x"},
 		"has no certificate in PEM":          {TLS: true, CA: key},
 		"BONGSU_KAFKA_TLS_KEY: tls: failed ": {TLS: true, Cert: key, Key: cert},

@@ -93,7 +93,11 @@ func (m *member) beatMeanwhile(ctx context.Context, generation int32) (stop func
 			response, err := coordinator.Heartbeat(request)
 			if err != nil {
 				_ = coordinator.Close() // the next call connects again
-			} else if response.Err == sarama.ErrNoError || response.Err == sarama.ErrRebalanceInProgress {
+				continue
+			}
+			// While the leader shares out, another rebalance is one that goes on without us.
+			balancing := response.Err == sarama.ErrRebalanceInProgress && generation == ours
+			if response.Err == sarama.ErrNoError || balancing {
 				m.group.hear(request.MemberId, ours, sent)
 			}
 		}

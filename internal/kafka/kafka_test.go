@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,6 +64,16 @@ func TestSignsIn(t *testing.T) {
 		if _, err := EnsureTopics(t.Context(), cfg, []Topic{{Name: "t", Partitions: 1}}); err == nil {
 			t.Errorf("%s: signed in with a wrong password", mechanism)
 		}
+	}
+}
+
+// The library says which password it cannot prepare.
+func TestAPasswordIsInNoError(t *testing.T) {
+	_, cfg := cluster(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "u", "s512"))
+	cfg.SASL = &SASL{Mechanism: "SCRAM-SHA-512", User: "u", Password: "hush\n"}
+	_, err := EnsureTopics(t.Context(), cfg, []Topic{{Name: "t", Partitions: 1}})
+	if err == nil || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), "line end") {
+		t.Errorf("got %v", err)
 	}
 }
 

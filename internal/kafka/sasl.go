@@ -3,6 +3,7 @@ package kafka
 import (
 	"crypto/sha256"
 	"crypto/sha512"
+	"errors"
 	"fmt"
 	"hash"
 
@@ -39,6 +40,8 @@ func (a *SASL) apply(s *sarama.Config) error {
 	return nil
 }
 
+var errNotPrepared = errors.New("the user or the password has a character that SCRAM does not allow, such as a line end")
+
 // scramClient lets sarama use xdg-go/scram.
 type scramClient struct {
 	hash         scram.HashGeneratorFcn
@@ -49,7 +52,7 @@ type scramClient struct {
 func (c *scramClient) Begin(user, password, authzID string) error {
 	client, err := c.hash.NewClient(user, password, authzID)
 	if err != nil {
-		return err
+		return errNotPrepared // the error's own text has the password
 	}
 	c.conversation = client.NewConversation()
 	return nil

@@ -24,7 +24,11 @@ type bare struct {
 
 // startBare begins to consume at the end of the topic.
 func startBare(c *Config, mark []byte, clock func() time.Duration) (*bare, error) {
-	settings, err := kafka.Config{Brokers: c.Brokers, ClientID: clientID}.Consumer()
+	access, err := c.kafka()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := access.Consumer()
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bongsu/internal/hub"
+	"bongsu/internal/kafka"
 )
 
 // The bounds of a run.
@@ -66,8 +67,9 @@ type Config struct {
 	// connection is cut.
 	ReconnectAt []time.Duration
 
-	// Brokers and Topic are where events go.
+	// Brokers and Topic are where events go, Access how to get in.
 	Brokers []string
+	Access  kafka.Access
 	Topic   string
 	// Bare also measures how long Kafka alone takes from produce to consume.
 	Bare bool
@@ -110,6 +112,9 @@ func (c *Config) check(ctx context.Context) error {
 	case ToAll, ToMall, ToAdmin, ToMixed:
 	default:
 		return hub.Invalidf("targets: want all, mall, admin or mixed, not %q", c.Targets)
+	}
+	if _, err := c.kafka(); err != nil { // before anything is opened
+		return err
 	}
 	if err := checkFiles(c.Connections); err != nil {
 		return err

@@ -38,8 +38,21 @@ type publisher struct {
 	behind   time.Duration
 }
 
+// kafka returns how to reach Kafka.
+func (c *Config) kafka() (kafka.Config, error) {
+	config := kafka.Config{Brokers: c.Brokers, ClientID: clientID}
+	if err := c.Access.Apply(&config); err != nil {
+		return config, fmt.Errorf("load: %w", err)
+	}
+	return config, nil
+}
+
 func newPublisher(c *Config, clock func() time.Duration) (*publisher, error) {
-	settings, err := kafka.Config{Brokers: c.Brokers, ClientID: clientID}.Producer()
+	access, err := c.kafka()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := access.Producer()
 	if err != nil {
 		return nil, hub.Invalidf("load: %v", err)
 	}
