@@ -11,7 +11,7 @@ import (
 type Coverage struct {
 	Generations, GenerationsWithoutShard, RebalancesTimedOut, SessionsTimedOut, Evictions                                       int
 	GenerationsMissed, ClaimsKept, ClaimsHandedOver, ClaimsAwaited, ClaimsFailed, Withdrawals, CommitsRefused, ReleasesCutShort int
-	RejoinsWithClaims, WarmShardsKept, WarmShardsPassed, WarmInGap, ConsumptionHeldBack                                         int
+	BeatsMeanwhile, RejoinsWithClaims, WarmShardsKept, WarmShardsPassed, WarmInGap, ConsumptionHeldBack                         int
 	ZombieRecords, Overlaps                                                                                                     int
 
 	LateWrites, WritesOfTheDead, WritesRepeated, RowsWrittenAgain, LoadsBehindRows int

@@ -146,6 +146,7 @@ func (c *consumer) join() {
 			c.sync(j)
 		}
 	})
+	c.beatMeanwhile(c.generation)
 }
 
 // evictPredecessor removes, once, what a killed process of this node has left.
@@ -184,10 +185,11 @@ func (c *consumer) sync(j joined) {
 		case s.answer != groupFine:
 			c.refused(s.answer)
 		default:
-			c.confirmed = sent
+			c.confirmed = max(c.confirmed, sent)
 			c.adopt(j.generation, s.shards)
 		}
 	})
+	c.beatMeanwhile(j.generation)
 }
 
 // adopt makes of the claims what a generation wants.
