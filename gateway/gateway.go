@@ -100,11 +100,13 @@ func (g *Gateway) Close() {
 	g.work.Wait()
 }
 
+var errStopping = hub.Unavailablef("the node is about to stop")
+
 // Admit takes a place for a connection. The error wraps hub.ErrUnavailable: the
 // node is stopping, or full. Each place is given to Accept, or back with Dismiss.
 func (g *Gateway) Admit() error {
 	if g.draining.Load() {
-		return hub.Unavailablef("the node is about to stop")
+		return errStopping
 	}
 	if _, err := g.attached(); err != nil {
 		return err

@@ -74,8 +74,20 @@ func (g *Gateway) Authenticate(ctx context.Context, token string) (*hub.Principa
 // Prepare follows the person's streams and gets their marks; of an anonymous one
 // there are none. It blocks until the core has answered, and a moment longer where
 // the node knows less than the client has seen, of which cursor tells. Errors wrap
-// hub.ErrUnavailable where a later try can succeed.
+// hub.ErrUnavailable where a later try can succeed, as they do at once when the node
+// stops.
 func (g *Gateway) Prepare(ctx context.Context, p *hub.Principal, cursor hub.Cursor) (*Ticket, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.ctx, cancel)()
+	t, err := g.prepare(ctx, p, cursor)
+	if err != nil && g.ctx.Err() != nil {
+		return nil, errStopping
+	}
+	return t, err
+}
+
+func (g *Gateway) prepare(ctx context.Context, p *hub.Principal, cursor hub.Cursor) (*Ticket, error) {
 	core, err := g.attached()
 	if err != nil {
 		return nil, err

@@ -123,3 +123,21 @@ func TestStreamsThatOnlyClientsWaitForWhoGiveUpAreToldOfUntilNobodyWants(t *test
 		g.Close()
 	})
 }
+
+func TestWhoWaitsForAStreamIsToldAtOnceThatTheNodeStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, core := start(t, gateway.Options{})
+		core.Refuse(noOwner)
+		told := make(chan error, 1)
+		go func() {
+			_, err := g.Prepare(t.Context(), &hub.Principal{Admin: "7", Malls: []string{"1"}}, nil)
+			told <- err
+		}()
+		time.Sleep(3 * time.Second)
+		began := time.Now()
+		g.Close()
+		if err := <-told; !hub.Temporary(err) || time.Since(began) > 0 {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}

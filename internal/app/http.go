@@ -21,6 +21,9 @@ const (
 	answerTimeout = time.Minute
 	// idleTimeout is how long a connection may wait for its next request.
 	idleTimeout = 2 * time.Minute
+	// politeness is how long a stop waits for requests that wait for something else,
+	// before they are told to give up.
+	politeness = time.Second
 )
 
 // server is the node's HTTP listener. It answers from the first moment: until
@@ -30,6 +33,7 @@ type server struct {
 	http     *http.Server
 	handler  atomic.Pointer[http.Handler]
 	failed   chan error
+	giveUp   context.CancelFunc // ends the requests' contexts
 }
 
 // listen binds addr, so that a taken port is known before anything is started.
@@ -42,9 +46,11 @@ func listen(ctx context.Context, addr string, log *slog.Logger) (*server, error)
 }
 
 func newServer(listener net.Listener, log *slog.Logger) *server {
-	s := &server{listener: listener, failed: make(chan error, 1)}
+	ctx, giveUp := context.WithCancel(context.Background()) //nolint:gosec // shutdown calls it
+	s := &server{listener: listener, failed: make(chan error, 1), giveUp: giveUp}
 	s.http = &http.Server{
 		Handler:           s,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      answerTimeout,
@@ -60,6 +66,16 @@ func (s *server) serve() {
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		s.failed <- err
 	}
+}
+
+// shutdown takes no more requests, and waits for the answers to those that are there.
+func (s *server) shutdown(ctx context.Context) error {
+	timer := time.AfterFunc(politeness, s.giveUp)
+	defer timer.Stop()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
 }
 
 func (s *server) addr() string { return s.listener.Addr().String() }

@@ -29,7 +29,7 @@ func (p pipes) Close() error { close(p); return nil }
 func (pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // visit opens a connection to a server of the handler and sends a request on it.
-func visit(t *testing.T, handler http.HandlerFunc, request string) net.Conn {
+func visit(t *testing.T, handler http.HandlerFunc, request string) (net.Conn, *server) {
 	t.Helper()
 	listener := make(pipes, 1)
 	s := newServer(listener, slog.New(slog.DiscardHandler))
@@ -46,7 +46,7 @@ func visit(t *testing.T, handler http.HandlerFunc, request string) net.Conn {
 	if _, err := io.WriteString(client, request); err != nil {
 		t.Fatal(err)
 	}
-	return client
+	return client, s
 }
 
 func TestAConnectionIsClosed(t *testing.T) {
@@ -61,7 +61,7 @@ func TestAConnectionIsClosed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client := visit(t, one.handler, one.request)
+				client, _ := visit(t, one.handler, one.request)
 				start := time.Now()
 				if _, err := io.Copy(io.Discard, client); err != nil {
 					t.Fatal(err)
@@ -72,6 +72,29 @@ func TestAConnectionIsClosed(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestARequestThatWaitsHoldsUpNoStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gaveUp := make(chan struct{})
+		client, s := visit(t, func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			w.WriteHeader(http.StatusServiceUnavailable)
+			close(gaveUp)
+		}, "GET / HTTP/1.1\r\nHost: bongsu\r\n\r\n")
+		go func() { _, _ = io.Copy(io.Discard, client) }()
+		synctest.Wait()
+		started := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), partPatience)
+		defer cancel()
+		if err := s.shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(started); took > politeness+time.Second {
+			t.Errorf("it took %v", took)
+		}
+		<-gaveUp
+	})
 }
 
 func TestAClientThatDoesNotReadItsAnswerIsLeft(t *testing.T) {
@@ -94,7 +117,7 @@ func TestAClientThatDoesNotReadItsAnswerIsLeft(t *testing.T) {
 func TestAConnectionThatWasTakenOverHasNoTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taken := make(chan net.Conn, 1)
-		client := visit(t, func(w http.ResponseWriter, _ *http.Request) {
+		client, _ := visit(t, func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)

@@ -70,12 +70,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	}
 	n.parts.server = server
 	go server.serve()
-	n.onStop("http", func(ctx context.Context) error {
-		if err := server.http.Shutdown(ctx); err != nil {
-			return errors.Join(err, server.http.Close())
-		}
-		return nil
-	})
+	n.onStop("http", server.shutdown)
 	return nil
 }
 
