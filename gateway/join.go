@@ -123,7 +123,7 @@ func (g *Gateway) prepare(ctx context.Context, p *hub.Principal, cursor hub.Curs
 	return t, nil
 }
 
-// hope waits, for hopeFor at most, while the client has seen more of a stream than the
+// hope waits, for catchup.HopeFor at most, while the client has seen more of a stream than the
 // node knows of and the owner has not said for certain that there is no more. It
 // reports whether there was such a stream.
 func (t *Ticket) hope(ctx context.Context, cursor hub.Cursor) bool {
@@ -137,9 +137,9 @@ func (t *Ticket) hope(ctx context.Context, cursor hub.Cursor) bool {
 	if len(behind) == 0 {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, hopeFor)
+	ctx, cancel := context.WithTimeout(ctx, catchup.HopeFor)
 	defer cancel()
-	look := time.NewTicker(hopeAgain)
+	look := time.NewTicker(catchup.HopeAgain)
 	defer look.Stop()
 	for {
 		behind = slices.DeleteFunc(behind, func(f *feed) bool {
@@ -227,11 +227,6 @@ func (s *Session) Open(t *Ticket, cursor hub.Cursor, reply Reply) error {
 	leave(left)
 	if ready {
 		s.gateway.queue.pushOne(s)
-	}
-	for _, sub := range fresh {
-		if sub.cursor.Load() > sub.feed.window.Load().Head() {
-			sub.feed.doubt()
-		}
 	}
 	return nil
 }

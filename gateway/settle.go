@@ -9,17 +9,6 @@ import (
 	"bongsu/internal/hub"
 )
 
-const (
-	// settleWithin is how long it may take until a head is certain that is below what a
-	// person has seen: an owner that was stopped has to hear of the group first, and
-	// then to be certain for a while.
-	settleWithin = 4 * time.Second
-	// settleAgain is how long after each answer it is asked again, settleAsk how long
-	// one answer may take.
-	settleAgain = 100 * time.Millisecond
-	settleAsk   = 500 * time.Millisecond
-)
-
 // vague tells, by answers to where streams stand, whether it is not certain yet what a
 // person has read.
 type vague struct {
@@ -32,10 +21,10 @@ type vague struct {
 // vague returns how to tell what the person has read. target is the stream, "" for all.
 func (r *ReadParams) vague(target hub.Stream, marks map[hub.Stream]uint64) vague {
 	if r.All {
-		return vague{hopeFor, func(head hub.Head, _ time.Time) bool { return head.Unsure }}
+		return vague{catchup.HopeFor, func(head hub.Head, _ time.Time) bool { return head.Unsure }}
 	}
 	reading := catchup.NewReading(*r.Seq)
-	return vague{settleWithin, func(head hub.Head, asked time.Time) bool {
+	return vague{catchup.ReadWithin, func(head hub.Head, asked time.Time) bool {
 		if head.Stream != target || *r.Seq <= marks[target] { // a mark never goes back
 			return false
 		}
@@ -48,33 +37,33 @@ func (r *ReadParams) vague(target hub.Stream, marks map[hub.Stream]uint64) vague
 // settle asks for those of the heads again that are vague, all at once and until none
 // is. The error wraps hub.ErrUnavailable if some stay so.
 func (x *Inbox) settle(ctx context.Context, heads []hub.Head, v vague) error {
+	var open []*hub.Head
+	for i := range heads {
+		if v.is(heads[i], time.Time{}) {
+			open = append(open, &heads[i])
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, v.within)
 	defer cancel()
-	open := make([]*hub.Head, len(heads))
-	for i := range heads {
-		open[i] = &heads[i]
-	}
-	for asked := (time.Time{}); ; {
-		open = slices.DeleteFunc(open, func(head *hub.Head) bool { return !v.is(*head, asked) })
-		if len(open) == 0 {
-			return nil
-		}
+	for len(open) > 0 {
 		select {
 		case <-ctx.Done():
 			return hub.Unavailablef("it is not certain just now where stream %s stands", open[0].Stream)
-		case <-time.After(settleAgain):
+		case <-time.After(catchup.ReadAgain):
 		}
-		asked = time.Now()
+		asked := time.Now()
 		if err := x.askAgain(ctx, open); err != nil {
 			return err
 		}
+		open = slices.DeleteFunc(open, func(head *hub.Head) bool { return !v.is(*head, asked) })
 	}
+	return nil
 }
 
 // askAgain asks where streams stand, once and not for long, so that the answers are of
 // about when they were asked for. Where there is none the head is not certain.
 func (x *Inbox) askAgain(ctx context.Context, heads []*hub.Head) error {
-	ctx, cancel := context.WithTimeout(ctx, settleAsk)
+	ctx, cancel := context.WithTimeout(ctx, catchup.ReadAsk)
 	defer cancel()
 	streams := make([]hub.Stream, len(heads))
 	for i, head := range heads {

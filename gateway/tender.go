@@ -32,14 +32,6 @@ const (
 	// believeAfter is how long an owner that knows less than the node is asked
 	// again, before it is believed that the stream has begun another life.
 	believeAfter = 30 * time.Second
-	// hopeFor is how long a stream is asked for again, before a session is told where
-	// it stands, while its owner is not certain: a node that was stopped or cut off soon
-	// learns who owns it now. After that the answer has to do, as while Kafka is away.
-	hopeFor = 1500 * time.Millisecond
-	// hopePause is the longest wait before it is asked again.
-	hopePause = 250 * time.Millisecond
-	// hopeAgain is how often who hopes looks whether a better answer has come.
-	hopeAgain = 50 * time.Millisecond
 	// leastPause and mostPause bound the wait before a failed call is made again.
 	leastPause = 10 * time.Millisecond
 	mostPause  = time.Second
@@ -177,8 +169,8 @@ func (t *tender) run(crew *crew, f *feed) {
 // again returns how long to wait before the next try, and makes it take longer.
 func (m *trouble) again() time.Duration {
 	pause := m.pause
-	if !m.hoping.IsZero() && time.Since(m.hoping) < hopeFor {
-		pause = min(pause, hopePause)
+	if !m.hoping.IsZero() && time.Since(m.hoping) < catchup.HopeFor {
+		pause = min(pause, catchup.HopePause)
 	}
 	m.pause = min(2*pause, mostPause)
 	m.follow = min(2*m.follow, mostFollow)
@@ -191,7 +183,7 @@ func (m *trouble) hopes(now time.Time) bool {
 	if m.hoping.IsZero() {
 		m.hoping = now
 	}
-	return now.Sub(m.hoping) < hopeFor
+	return now.Sub(m.hoping) < catchup.HopeFor
 }
 
 // settle ends what has gone wrong for too long, and reports whether it has.

@@ -31,13 +31,11 @@ func TestAStreamGetsTheTextsOfItsIDAsTheyWerePublished(t *testing.T) {
 		t.Errorf("first %+v", e)
 	}
 	s.settled(1)
-	for i, text := range sevens {
+	for i, text := range sevens { // of different streams: only one by one they are in order
 		s.publish(others[i%len(others)])
 		s.publish(text)
-	}
-	for _, want := range sevens {
-		if e := c.Await(""); e.Data != want || e.ID == "" {
-			t.Errorf("%+v, want %q", e, want)
+		if e := c.Await(""); e.Data != text || e.ID == "" {
+			t.Errorf("%+v, want %q", e, text)
 		}
 	}
 }
@@ -48,13 +46,11 @@ func TestASocketGetsTheSameTextsAsFrames(t *testing.T) {
 	s.settled(2)
 	for i, text := range sevens {
 		s.publish(others[i%len(others)], text)
-	}
-	for _, want := range sevens {
-		if got := one.text(); got != want {
-			t.Errorf("%q, want %q", got, want)
+		if got := one.text(); got != text {
+			t.Errorf("%q, want %q", got, text)
 		}
-		if got := two.text(); got != want {
-			t.Errorf("on the other connection: %q, want %q", got, want)
+		if got := two.text(); got != text {
+			t.Errorf("on the other connection: %q, want %q", got, text)
 		}
 	}
 }
@@ -64,10 +60,13 @@ func TestOtherEventsAreShownAsTexts(t *testing.T) {
 	stream, socket := s.events("id=k.lee@x.kr&access_token=k.lee@x.kr", nil), s.socket("id=k.lee@x.kr&access_token=k.lee@x.kr")
 	s.settled(2)
 	me := []hub.Stream{"admin:k.lee@x.kr"}
-	s.core.PublishEvent(hub.Event{ID: "a", Type: "NOTICE", Title: "제목", Body: "본문", Targets: []hub.Stream{hub.All}})
-	s.core.PublishEvent(hub.Event{ID: "b", Type: "X", Title: "제목", Targets: me})
-	s.core.PublishEvent(hub.Event{ID: "c", Type: "X", Body: "본문", Targets: append(me, "mall:1")})
-	for _, want := range []string{"all:제목 본문", "k.lee@x.kr:제목", "k.lee@x.kr:본문"} {
+	for _, event := range []hub.Event{
+		{ID: "a", Type: "NOTICE", Title: "제목", Body: "본문", Targets: []hub.Stream{hub.All}},
+		{ID: "b", Type: "X", Title: "제목", Targets: me},
+		{ID: "c", Type: "X", Body: "본문", Targets: append(me, "mall:1")},
+	} {
+		want := map[string]string{"a": "all:제목 본문", "b": "k.lee@x.kr:제목", "c": "k.lee@x.kr:본문"}[event.ID]
+		s.core.PublishEvent(event)
 		if e := stream.Await(""); e.Data != want {
 			t.Errorf("%+v, want %q", e, want)
 		}

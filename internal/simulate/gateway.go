@@ -257,8 +257,8 @@ func (f *feed) fetched(task catchup.Task, entries []*hub.Entry, ok bool) {
 // again tries once more, later.
 func (f *feed) again() {
 	n, pause := f.gateway.node, f.pause
-	if f.hoping != never && n.world.now-f.hoping < hopeFor {
-		pause = min(pause, hopePause)
+	if f.hoping != never && n.world.now-f.hoping < catchup.HopeFor {
+		pause = min(pause, catchup.HopePause)
 	}
 	n.after(n.world.between(pause/2, pause), "tend again", f.next)
 	f.pause, f.patience = min(2*f.pause, mostPause), min(2*f.patience, mostFollow)

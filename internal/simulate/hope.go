@@ -4,16 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
-)
-
-// As the gateway has it: hopeFor is how long a stream is asked for again, before a
-// session is told where it stands, while its owner is not certain; hopePause is the
-// longest wait in between, hopeAgain how often who hopes looks.
-const (
-	hopeFor   = 1500 * time.Millisecond
-	hopePause = 250 * time.Millisecond
-	hopeAgain = 50 * time.Millisecond
 )
 
 // hopes reports whether a better answer may come than one of an owner that is not
@@ -23,7 +15,7 @@ func (f *feed) hopes() bool {
 	if f.hoping == never {
 		f.hoping = now
 	}
-	return now-f.hoping < hopeFor
+	return now-f.hoping < catchup.HopeFor
 }
 
 // hope waits while the client has seen more of a stream than the node knows of, and the
@@ -41,7 +33,7 @@ func (g *gateway) hope(feeds []*feed, cursor hub.Cursor, then func()) {
 	look = func() {
 		vague := slices.ContainsFunc(feeds, func(f *feed) bool { return f.behind(cursor) && !f.rules.Sure() })
 		if vague && n.world.now-began < g.patience() {
-			n.after(hopeAgain, "hope", look)
+			n.after(catchup.HopeAgain, "hope", look)
 			return
 		}
 		for _, f := range feeds {
@@ -79,7 +71,7 @@ func (f *feed) checkTold(seen uint64, waited time.Duration) {
 		n.world.tracef("%s: takes the head of an owner that lags for that of %s", n.id, f.stream)
 	case f.rules.Sure():
 		n.world.violate("%s: takes %d for the head of %s, of which a client has seen %d", n.id, head, f.stream, seen)
-	case waited < hopeFor:
+	case waited < catchup.HopeFor:
 		n.world.violate("%s: tells a client after %s that %s stands at %d, which has seen %d", n.id, waited, f.stream, head, seen)
 	default:
 		n.world.seen.HeadsBehind++

@@ -128,7 +128,7 @@ func (g *gateway) patience() time.Duration {
 	if g.node.cluster.options.Mutant == TellAtOnce {
 		return 0
 	}
-	return hopeFor
+	return catchup.HopeFor
 }
 
 // readUpTo is how far a person has read, by an answer that was asked for at a time.

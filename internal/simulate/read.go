@@ -7,14 +7,6 @@ import (
 	"bongsu/internal/hub"
 )
 
-// As the gateway has it: readWithin is how long a node asks where the stream stands,
-// readAgain how long after each answer, readAsk how long one answer may take.
-const (
-	readWithin = 4 * time.Second
-	readAgain  = 100 * time.Millisecond
-	readAsk    = 500 * time.Millisecond
-)
-
 // standing is an owner's word of where a stream stands.
 type standing struct {
 	head     hub.Head
@@ -84,7 +76,7 @@ func (c *client) read() {
 // read marks a stream as read up to a seq that the client has, as far as it goes.
 func (n *node) read(said *word) {
 	asked := n.world.now
-	n.head(said.stream, readAsk, func(s standing, ok bool) {
+	n.head(said.stream, catchup.ReadAsk, func(s standing, ok bool) {
 		var mark uint64
 		var certain bool
 		if ok {
@@ -101,9 +93,9 @@ func (n *node) read(said *word) {
 				n.id, said.client.name, said.stream, mark, said.seq)
 		case certain:
 			n.world.seen.Reads++
-		case asked-said.began < readWithin:
+		case asked-said.began < catchup.ReadWithin:
 			n.world.seen.ReadsAsked++
-			n.after(readAgain, "read again", func() { n.read(said) })
+			n.after(catchup.ReadAgain, "read again", func() { n.read(said) })
 		}
 	})
 }

@@ -90,12 +90,6 @@ func (g *gateway) open(c *client, conn int, feeds []*feed, cursor hub.Cursor) {
 	for _, gap := range gaps {
 		s.write(gap)
 	}
-	for _, b := range s.subs {
-		if b.cursor > b.feed.shown.Head() {
-			b.feed.rules.Doubt()
-			b.feed.show()
-		}
-	}
 	s.wake()
 }
 
