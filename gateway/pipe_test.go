@@ -141,9 +141,13 @@ func (c *client) said() []string {
 // await returns the first line that begins with prefix, waiting for it.
 func (c *client) await(t testing.TB, prefix string) string {
 	t.Helper()
-	timer := time.AfterFunc(10*time.Second, func() { c.some.Broadcast() })
-	defer timer.Stop()
 	end := time.Now().Add(10 * time.Second)
+	timer := time.AfterFunc(10*time.Second, func() {
+		c.mu.Lock() // not between a look at the clock and the wait
+		defer c.mu.Unlock()
+		c.some.Broadcast()
+	})
+	defer timer.Stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
