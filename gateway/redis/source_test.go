@@ -37,9 +37,9 @@ func TestMessagesOfEachChannelBecomeEntries(t *testing.T) {
 	if err := json.Unmarshal(b.kafka.records[1].Payload, &payload); err != nil || payload.Data["complexSeq"] != 500.0 {
 		t.Errorf("%+v %v", payload, err)
 	}
-	if got := b.metric("bongsu_redis_records_total"); got != 3 {
-		t.Errorf("%v records are counted", got)
-	}
+	b.until(func() bool { return b.metric("bongsu_redis_records_total") == 3 }, func() string {
+		return fmt.Sprint(b.metric("bongsu_redis_records_total"), " records are counted")
+	})
 }
 
 func TestTheOrderChannelHasTheNameItIsGiven(t *testing.T) {
@@ -163,6 +163,7 @@ func TestBeyondTheQueueMessagesAreDroppedAndCounted(t *testing.T) {
 	if ids := b.kafka.entries("mall:1"); ids[0] != "order-0" || !slices.IsSortedFunc(ids, byNumber) {
 		t.Errorf("%v", ids)
 	}
+	b.until(func() bool { return b.metric("bongsu_redis_waiting_bytes") == 0 }, func() string { return "something waits" })
 	b.publish("order", order(1, 99)) // there is room again
 	b.until(func() bool { return slices.Contains(b.kafka.entries("mall:1"), "order-99") }, func() string { return "it is gone" })
 }
