@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -67,6 +66,7 @@ type site struct {
 	core  *gatewaytest.Core
 	topic *topic
 
+	dialer  *websocket.Dialer
 	metrics *prometheus.Registry
 }
 
@@ -92,17 +92,22 @@ func (s *site) settled(sessions float64) {
 
 func serve(t *testing.T, o poc.Options) *site {
 	t.Helper()
+	return serveBy(t, gatewaytest.BySockets, gateway.Options{}, o)
+}
+
+func serveBy(t *testing.T, way gatewaytest.Way, g gateway.Options, o poc.Options) *site {
+	t.Helper()
 	metrics := prometheus.NewRegistry()
-	g, core := gatewaytest.Start(t, gateway.Options{Heartbeat: time.Second, Metrics: metrics})
+	g.Metrics = metrics
+	gw, core := gatewaytest.Start(t, g)
 	topic := &topic{core: core}
 	o.Publisher = topic
 	mux := http.NewServeMux()
-	mux.Handle("/notifications", poc.Events(g, o))
-	mux.Handle("/ws", poc.Socket(g, o))
-	mux.Handle("/produce", poc.Produce(g, o))
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return &site{t, server.URL, core, topic, metrics}
+	mux.Handle("/notifications", poc.Events(gw, o))
+	mux.Handle("/ws", poc.Socket(gw, o))
+	mux.Handle("/produce", poc.Produce(gw, o))
+	server := way(t, mux)
+	return &site{t, server.URL, core, topic, gatewaytest.Dialer(server), metrics}
 }
 
 // events opens a stream of an id.
@@ -119,7 +124,7 @@ type socket struct {
 
 func (s *site) socket(query string) socket {
 	s.t.Helper()
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.url, "http")+"/ws?"+query, nil)
+	conn, _, err := s.dialer.Dial("ws"+strings.TrimPrefix(s.url, "http")+"/ws?"+query, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
