@@ -36,6 +36,9 @@ func InMemory(t testing.TB, handler http.Handler) *httptest.Server {
 		Listener: listener,
 		Config:   &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute},
 	}
+	// Between two requests on a connection the server sets a deadline that is over, and
+	// takes it back, which bufconn may mix up.
+	server.Config.SetKeepAlivesEnabled(false)
 	server.Start()
 	transport(server).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return listener.DialContext(ctx)

@@ -65,21 +65,23 @@ func TestBeyondTheNodesBoundASessionStartsOver(t *testing.T) {
 }
 
 func TestSessionsThatAreOverTakeNoRoom(t *testing.T) {
-	s := serve(t, gateway.Options{}, sockjs.Options{PipeBytes: 6144, Alone: 100 * time.Millisecond})
-	for i := range 5 {
-		s.subscribed(fmt.Sprintf("/000/session%d", i), "7", "")
-		s.core.Publish(hub.All, 10) // more than a half
-		for end := time.Now().Add(10 * time.Second); s.gateway.Connections() > 0; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("the session is still there")
+	synctest.Test(t, func(t *testing.T) {
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{}, sockjs.Options{PipeBytes: 6144, Alone: 100 * time.Millisecond})
+		for i := range 5 {
+			s.subscribed(fmt.Sprintf("/000/session%d", i), "7", "")
+			s.core.Publish(hub.All, 10) // more than a half
+			for end := time.Now().Add(10 * time.Second); s.gateway.Connections() > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("the session is still there")
+				}
 			}
 		}
-	}
-	s.subscribed("/000/last", "7", "")
-	s.core.Publish(hub.All, 10)
-	if got := s.poll("/000/last"); !strings.Contains(got, "MESSAGE") {
-		t.Errorf("got %s", got)
-	}
+		s.subscribed("/000/last", "7", "")
+		s.core.Publish(hub.All, 10)
+		if got := s.poll("/000/last"); !strings.Contains(got, "MESSAGE") {
+			t.Errorf("got %s", got)
+		}
+	})
 }
 
 // vanished is the answer to a client that is gone without a word: its connection

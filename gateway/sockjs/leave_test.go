@@ -5,19 +5,21 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bongsu/gateway"
+	"bongsu/gateway/gatewaytest"
 	"bongsu/gateway/sockjs"
 )
 
-// counted serves sessions whose ends are counted by their codes.
+// counted serves sessions, in memory, whose ends are counted by their codes.
 func counted(t *testing.T) (s *site, ends func() map[string]float64) {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
-	s = serve(t, gateway.Options{Heartbeat: time.Second, Metrics: metrics}, sockjs.Options{Alone: time.Second})
+	s = serveBy(t, gatewaytest.InMemory, gateway.Options{Heartbeat: time.Second, Metrics: metrics}, sockjs.Options{Alone: time.Second})
 	return s, func() map[string]float64 { return ended(t, metrics) }
 }
 
@@ -81,73 +83,82 @@ func (s *site) opened() (next frames, leave func() error) {
 }
 
 func TestAClientThatIsGoneMayNotHaveGotTheLast(t *testing.T) {
-	s, ends := counted(t)
-	_, leave := s.opened()
-	_ = leave()
-	s.over(ends, "4002")
+	synctest.Test(t, func(t *testing.T) {
+		s, ends := counted(t)
+		_, leave := s.opened()
+		_ = leave()
+		s.over(ends, "4002")
+	})
 }
 
 func TestAClientThatPollsNoMoreMayNotHaveGotTheLast(t *testing.T) {
-	s, ends := counted(t)
-	if got := s.poll(left); got != "o" {
-		t.Fatalf("first %q", got)
-	}
-	s.send(left, connect)
-	s.poll(left)
-	s.over(ends, "4002")
+	synctest.Test(t, func(t *testing.T) {
+		s, ends := counted(t)
+		if got := s.poll(left); got != "o" {
+			t.Fatalf("first %q", got)
+		}
+		s.send(left, connect)
+		s.poll(left)
+		s.over(ends, "4002")
+	})
 }
 
 func TestAClientThatDisconnectsHasLeft(t *testing.T) {
-	s, ends := counted(t)
-	next, leave := s.opened()
-	s.send(left, "DISCONNECT\n\n\x00")
-	if frame, err := next(); err != nil || frame != `c[1000,"bye"]` {
-		t.Errorf("%q, %v", frame, err)
-	}
-	_ = leave()
-	s.over(ends, "1000")
+	synctest.Test(t, func(t *testing.T) {
+		s, ends := counted(t)
+		next, leave := s.opened()
+		s.send(left, "DISCONNECT\n\n\x00")
+		if frame, err := next(); err != nil || frame != `c[1000,"bye"]` {
+			t.Errorf("%q, %v", frame, err)
+		}
+		_ = leave()
+		s.over(ends, "1000")
+	})
 }
 
 func TestAClientThatStopsToBeatIsClosed(t *testing.T) {
-	s, ends := counted(t)
-	next, _ := s.opened()
-	for range 8 { // longer than a silent client lasts
-		s.send(left, "\n")
-		time.Sleep(500 * time.Millisecond)
-	}
-	if got := ends(); len(got) != 0 {
-		t.Fatalf("a client that beats was closed: %v", got)
-	}
-	for {
-		frame, err := next()
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s, ends := counted(t)
+		next, _ := s.opened()
+		for range 8 { // longer than a silent client lasts
+			s.send(left, "\n")
+			time.Sleep(500 * time.Millisecond)
 		}
-		if frame == `c[4002,"silent"]` {
-			break
+		if got := ends(); len(got) != 0 {
+			t.Fatalf("a client that beats was closed: %v", got)
 		}
-	}
-	s.over(ends, "4002")
+		for {
+			frame, err := next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if frame == `c[4002,"silent"]` {
+				break
+			}
+		}
+		s.over(ends, "4002")
+	})
 }
 
 func TestAClientThatNeverBeatsIsThereWhileItTakesAnswers(t *testing.T) {
 	for name, open := range map[string]func(s *site, path string) frames{"xhr_streaming": (*site).stream, "xhr": (*site).polls} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, ends := counted(t)
-			next := open(s, left)
-			if frame, _ := next(); frame != "o" {
-				t.Fatalf("first %q", frame)
-			}
-			s.send(left, strings.Replace(connect, "10000,10000", "0,10000", 1))
-			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-				if frame, err := next(); err != nil || frame[0] == 'c' {
-					t.Fatalf("%q, %v", frame, err)
+			synctest.Test(t, func(t *testing.T) {
+				s, ends := counted(t)
+				next := open(s, left)
+				if frame, _ := next(); frame != "o" {
+					t.Fatalf("first %q", frame)
 				}
-			}
-			if got := ends(); len(got) != 0 {
-				t.Errorf("ends %v", got)
-			}
+				s.send(left, strings.Replace(connect, "10000,10000", "0,10000", 1))
+				for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+					if frame, err := next(); err != nil || frame[0] == 'c' {
+						t.Fatalf("%q, %v", frame, err)
+					}
+				}
+				if got := ends(); len(got) != 0 {
+					t.Errorf("ends %v", got)
+				}
+			})
 		})
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"bongsu/gateway"
 	"bongsu/gateway/gatewaytest"
@@ -28,13 +30,19 @@ type site struct {
 	core    *gatewaytest.Core
 }
 
+// serve serves at an address. However long a test takes from one request to the next,
+// its sessions last.
 func serve(t testing.TB, g gateway.Options, o sockjs.Options) *site {
+	t.Helper()
+	o.Alone = time.Hour
+	return serveBy(t, gatewaytest.BySockets, g, o)
+}
+
+func serveBy(t testing.TB, way gatewaytest.Way, g gateway.Options, o sockjs.Options) *site {
 	t.Helper()
 	gw, core := gatewaytest.Start(t, g)
 	speakers := stomp.NewServer(gw, stomp.Options{Zone: time.UTC, Origins: o.Origins})
-	server := httptest.NewServer(sockjs.Handler(gw, speakers, o))
-	t.Cleanup(server.Close)
-	return &site{server, t, gw, core}
+	return &site{way(t, sockjs.Handler(gw, speakers, o)), t, gw, core}
 }
 
 // request makes a request below /ws.
@@ -47,7 +55,7 @@ func (s *site) request(method, path, body string, header ...string) *http.Respon
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := s.Client().Do(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -179,59 +187,61 @@ func TestEveryTransportCarriesSTOMP(t *testing.T) {
 }
 
 func TestWebSocketCarriesFramedSTOMP(t *testing.T) {
-	s := serve(t, gateway.Options{Heartbeat: time.Second}, sockjs.Options{})
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.URL, "http")+"/ws/000/abcd1234/websocket", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	say := func(text string) {
-		t.Helper()
-		if err := conn.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	hear := func() string {
-		t.Helper()
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-		_, message, err := conn.ReadMessage()
+	synctest.Test(t, func(t *testing.T) {
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{Heartbeat: time.Second}, sockjs.Options{})
+		conn, _, err := gatewaytest.Dialer(s.Server).Dial("ws"+strings.TrimPrefix(s.URL, "http")+"/ws/000/abcd1234/websocket", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(message)
-	}
-	if got := hear(); got != "o" {
-		t.Fatalf("first %q", got)
-	}
-	say("") // nothing
-	quoted, _ := json.Marshal([]string{connect})
-	say(string(quoted))
-	if got := messages(t, hear()); !strings.HasPrefix(got[0], "CONNECTED\n") {
-		t.Fatalf("%q", got)
-	}
-	if got := hear(); got != `a["\n"]` {
-		t.Errorf("heart-beat of STOMP %q", got)
-	}
-	if got := hear(); got != "h" {
-		t.Errorf("heart-beat of SockJS %q", got)
-	}
-	quoted, _ = json.Marshal("SEND\ndestination:/x\n\n\x00")
-	say(string(quoted))
-	if got := messages(t, hear()); !strings.HasPrefix(got[0], "ERROR\n") {
-		t.Fatalf("%q", got)
-	}
-	if got := hear(); got != `c[4501,"forbidden"]` {
-		t.Errorf("close %q", got)
-	}
-	var left *websocket.CloseError
-	if _, _, err := conn.ReadMessage(); !errors.As(err, &left) || left.Code != 4501 {
-		t.Errorf("closed with %v", err)
-	}
+		defer func() { _ = conn.Close() }()
+		say := func(text string) {
+			t.Helper()
+			if err := conn.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hear := func() string {
+			t.Helper()
+			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+			_, message, err := conn.ReadMessage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(message)
+		}
+		if got := hear(); got != "o" {
+			t.Fatalf("first %q", got)
+		}
+		say("") // nothing
+		quoted, _ := json.Marshal([]string{connect})
+		say(string(quoted))
+		if got := messages(t, hear()); !strings.HasPrefix(got[0], "CONNECTED\n") {
+			t.Fatalf("%q", got)
+		}
+		if got := hear(); got != `a["\n"]` {
+			t.Errorf("heart-beat of STOMP %q", got)
+		}
+		if got := hear(); got != "h" {
+			t.Errorf("heart-beat of SockJS %q", got)
+		}
+		quoted, _ = json.Marshal("SEND\ndestination:/x\n\n\x00")
+		say(string(quoted))
+		if got := messages(t, hear()); !strings.HasPrefix(got[0], "ERROR\n") {
+			t.Fatalf("%q", got)
+		}
+		if got := hear(); got != `c[4501,"forbidden"]` {
+			t.Errorf("close %q", got)
+		}
+		var left *websocket.CloseError
+		if _, _, err := conn.ReadMessage(); !errors.As(err, &left) || left.Code != 4501 {
+			t.Errorf("closed with %v", err)
+		}
+	})
 }
 
 func TestRawWebSocketIsPlainSTOMP(t *testing.T) {
 	s := serve(t, gateway.Options{}, sockjs.Options{})
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.URL, "http")+"/ws/websocket", nil)
+	conn, _, err := gatewaytest.Dialer(s.Server).Dial("ws"+strings.TrimPrefix(s.URL, "http")+"/ws/websocket", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,23 +255,25 @@ func TestRawWebSocketIsPlainSTOMP(t *testing.T) {
 }
 
 func TestAQuietStreamGetsHeartbeats(t *testing.T) {
-	s := serve(t, gateway.Options{Heartbeat: time.Second}, sockjs.Options{})
-	next := s.stream("/000/abcd1234")
-	if frame, _ := next(); frame != "o" {
-		t.Fatalf("first %q", frame)
-	}
-	s.send("/000/abcd1234", connect)
-	var got []string
-	for range 3 {
-		frame, err := next()
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{Heartbeat: time.Second}, sockjs.Options{})
+		next := s.stream("/000/abcd1234")
+		if frame, _ := next(); frame != "o" {
+			t.Fatalf("first %q", frame)
 		}
-		got = append(got, frame)
-	}
-	if got[1] != `a["\n"]` || got[2] != "h" {
-		t.Errorf("%q", got)
-	}
+		s.send("/000/abcd1234", connect)
+		var got []string
+		for range 3 {
+			frame, err := next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, frame)
+		}
+		if got[1] != `a["\n"]` || got[2] != "h" {
+			t.Errorf("%q", got)
+		}
+	})
 }
 
 func TestALongAnswerEndsAndTheNextGoesOn(t *testing.T) {
@@ -304,38 +316,39 @@ func TestAnotherAnswerAtTheSameTimeIsRefused(t *testing.T) {
 }
 
 func TestASessionWithoutRequestsEnds(t *testing.T) {
-	s := serve(t, gateway.Options{}, sockjs.Options{Alone: 50 * time.Millisecond})
-	if got := s.poll("/000/abcd1234"); got != "o" {
-		t.Fatalf("first %q", got)
-	}
-	for end := time.Now().Add(10 * time.Second); s.gateway.Connections() > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the session is still there")
+	synctest.Test(t, func(t *testing.T) {
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{}, sockjs.Options{Alone: 50 * time.Millisecond})
+		if got := s.poll("/000/abcd1234"); got != "o" {
+			t.Fatalf("first %q", got)
 		}
-	}
-	if answer := s.request(http.MethodPost, "/000/abcd1234/xhr_send", `["x"]`); answer.StatusCode != http.StatusNotFound {
-		t.Errorf("sending: %d", answer.StatusCode)
-	}
-	if got := s.poll("/000/abcd1234"); got != "o" {
-		t.Errorf("a new session begins with %q", got)
-	}
+		for end := time.Now().Add(10 * time.Second); s.gateway.Connections() > 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the session is still there")
+			}
+		}
+		if answer := s.request(http.MethodPost, "/000/abcd1234/xhr_send", `["x"]`); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("sending: %d", answer.StatusCode)
+		}
+		if got := s.poll("/000/abcd1234"); got != "o" {
+			t.Errorf("a new session begins with %q", got)
+		}
+	})
 }
 
 func TestASlowClientIsClosed(t *testing.T) {
-	s := serve(t, gateway.Options{WriteTimeout: 100 * time.Millisecond}, sockjs.Options{})
-	const path = "/000/abcd1234"
-	if got := s.poll(path); got != "o" {
-		t.Fatalf("first %q", got)
-	}
-	s.send(path, connect, subscribe) // and nothing is asked for any more
-	for range 100 {
-		s.core.Publish(hub.All, 50)
-	}
-	for end := time.Now().Add(30 * time.Second); s.gateway.Connections() > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the session is still there")
+	synctest.Test(t, func(t *testing.T) {
+		metrics := prometheus.NewRegistry()
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{WriteTimeout: 100 * time.Millisecond, Metrics: metrics}, sockjs.Options{})
+		const path = "/000/abcd1234"
+		if got := s.poll(path); got != "o" {
+			t.Fatalf("first %q", got)
 		}
-	}
+		s.send(path, connect, subscribe) // and nothing is asked for any more
+		for range 100 {
+			s.core.Publish(hub.All, 50)
+		}
+		s.over(func() map[string]float64 { return ended(t, metrics) }, "4001")
+	})
 }
 
 func TestDrainSaysCloseOnEveryTransport(t *testing.T) {
