@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bongsu/gateway/stomp"
@@ -64,14 +65,16 @@ func TestAPlaceIsGivenBackThatHasEndedMeanwhile(t *testing.T) {
 // on living, and its connection breaks later. What it sent before comes within seconds.
 func TestASessionThatIsHeardOfAfterwardsKeepsItsPlace(t *testing.T) {
 	for after, want := range map[time.Duration]string{0: "", time.Second: "", 30 * time.Second: "all=4"} {
-		p := alone()
-		first := &heardPlace{stomp.Life{Heard: time.Now().UnixMilli()}}
-		p.Open("7", first)
-		p.Resume(t.Context(), "7") // by the second page
-		first.life.Heard = time.Now().Add(after).UnixMilli()
-		first.life.Owes, first.life.Late = first.life.Heard+1, true
-		if at, _ := p.Resume(t.Context(), "7"); at.String() != want {
-			t.Errorf("heard of after %v, the first page goes on at %q, want %q", after, at, want)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			p := alone()
+			first := &heardPlace{stomp.Life{Heard: time.Now().UnixMilli()}}
+			p.Open("7", first)
+			p.Resume(t.Context(), "7") // by the second page
+			first.life.Heard = time.Now().Add(after).UnixMilli()
+			first.life.Owes, first.life.Late = first.life.Heard+1, true
+			if at, _ := p.Resume(t.Context(), "7"); at.String() != want {
+				t.Errorf("heard of after %v, the first page goes on at %q, want %q", after, at, want)
+			}
+		})
 	}
 }

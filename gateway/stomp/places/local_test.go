@@ -128,7 +128,10 @@ func TestAPlaceIsGivenBackThatIsNotGoneOnFrom(t *testing.T) {
 	session := &place{cursor: hub.Cursor{hub.All: 1}}
 	a.Open("7", session)
 	a.End("7", session, hub.Cursor{hub.All: 5})
-	resumes(t, b, "7", "all=5")
+	hears(t, b, a, "9")
+	if cursor, _ := b.Resume(t.Context(), "7"); cursor.String() != "all=5" {
+		t.Errorf("at the other node it goes on at %q", cursor)
+	}
 	a.Open("8", session)
 	a.End("8", session, hub.Cursor{hub.All: 6})
 	for range 3 {
@@ -138,5 +141,8 @@ func TestAPlaceIsGivenBackThatIsNotGoneOnFrom(t *testing.T) {
 		}
 		giveBack()
 	}
-	resumes(t, b, "8", "all=6")
+	hears(t, b, a, "10")
+	if cursor, _ := b.Resume(t.Context(), "8"); cursor.String() != "all=6" {
+		t.Errorf("at the other node it goes on at %q", cursor)
+	}
 }
