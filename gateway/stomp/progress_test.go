@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bongsu/gateway"
@@ -239,18 +240,20 @@ func TestHowASessionEndsSaysWhatMayBeLost(t *testing.T) {
 		"the client leaves, late with answers": {gateway.CloseNormal, true, late, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			places := &ends{}
-			s := NewServer(nil, Options{Zone: time.UTC, Places: places}).Session(webSocket{})
-			s.begin(v12, true, "7", hub.Cursor{hub.All: 0})
-			s.progress.take(hub.All, 0, time.Now())
-			s.progress.write(hub.All, 1, true, time.Now().Add(-c.wait))
-			if c.left {
-				s.Left()
-			}
-			s.endPlace(c.why)
-			if got := places.at[hub.All]; got != c.want {
-				t.Errorf("it ends at %d, want %d", got, c.want)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				places := &ends{}
+				s := NewServer(nil, Options{Zone: time.UTC, Places: places}).Session(webSocket{})
+				s.begin(v12, true, "7", hub.Cursor{hub.All: 0})
+				s.progress.take(hub.All, 0, time.Now())
+				s.progress.write(hub.All, 1, true, time.Now().Add(-c.wait))
+				if c.left {
+					s.Left()
+				}
+				s.endPlace(c.why)
+				if got := places.at[hub.All]; got != c.want {
+					t.Errorf("it ends at %d, want %d", got, c.want)
+				}
+			})
 		})
 	}
 }

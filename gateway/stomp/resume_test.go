@@ -3,11 +3,13 @@ package stomp_test
 import (
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"bongsu/gateway"
+	"bongsu/gateway/gatewaytest"
 	"bongsu/gateway/stomp"
 	"bongsu/internal/hub"
 )
@@ -49,31 +51,33 @@ func TestSubscriptionsBeginBehindTheCursor(t *testing.T) {
 }
 
 func TestWithoutACursorThePersonsLastPlaceCounts(t *testing.T) {
-	places := &memory{}
-	s := serve(t, gateway.Options{}, stomp.Options{Places: places})
-	c := s.connect(t, "7 mall:500")
-	c.say("SUBSCRIBE", "id:u", user, "receipt:1")
-	c.hear("RECEIPT")
-	s.core.Publish(hub.All, 2)
-	c.hears("u all 1", "u all 2")
-	c.leave()
-	places.end(t, 1)
-	s.core.Publish(hub.All, 1)
-	s.core.Publish("mall:500", 1)
+	synctest.Test(t, func(t *testing.T) {
+		places := &memory{}
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{}, stomp.Options{Places: places})
+		c := s.connect(t, "7 mall:500")
+		c.say("SUBSCRIBE", "id:u", user, "receipt:1")
+		c.hear("RECEIPT")
+		s.core.Publish(hub.All, 2)
+		c.hears("u all 1", "u all 2")
+		c.leave()
+		places.end(t, 1)
+		s.core.Publish(hub.All, 1)
+		s.core.Publish("mall:500", 1)
 
-	c = s.connect(t, "7 mall:500")
-	c.say("SUBSCRIBE", "id:u", user)
-	c.hears("u all 3")
-	c.say("SUBSCRIBE", "id:m", mall)
-	c.hears("m mall:500 1")
-	c.say("DISCONNECT")
-	places.end(t, 2)
-	if got := places.places[1].String(); got != "admin:7=0,all=3,mall:500=1" {
-		t.Errorf("ended at %s", got)
-	}
-	if len(places.open) != 0 {
-		t.Errorf("%d sessions are open", len(places.open))
-	}
+		c = s.connect(t, "7 mall:500")
+		c.say("SUBSCRIBE", "id:u", user)
+		c.hears("u all 3")
+		c.say("SUBSCRIBE", "id:m", mall)
+		c.hears("m mall:500 1")
+		c.say("DISCONNECT")
+		places.end(t, 2)
+		if got := places.places[1].String(); got != "admin:7=0,all=3,mall:500=1" {
+			t.Errorf("ended at %s", got)
+		}
+		if len(places.open) != 0 {
+			t.Errorf("%d sessions are open", len(places.open))
+		}
+	})
 }
 
 // What was written to a connection before it broke may not have arrived: what the
@@ -106,7 +110,7 @@ func TestWhatAScriptThatClosesMayHaveMissedIsSentAgain(t *testing.T) {
 	c.hear("RECEIPT")
 	s.core.Publish(hub.All, 1)
 	places.moved(t)
-	_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4001, ""), time.Now().Add(time.Second))
+	_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4001, ""), time.Time{})
 	places.end(t, 1)
 	c = s.connect(t, "7")
 	c.say("SUBSCRIBE", "id:u", user)
@@ -135,31 +139,33 @@ func TestWhatNoSubscriptionHasTakenIsHeldForTheNextPage(t *testing.T) {
 
 // Pages do not see the pings by which they are asked, and close what is silent.
 func TestEntriesOfNoSubscriptionDoNotKeepHeartbeatsBack(t *testing.T) {
-	places := &memory{}
-	s := serve(t, gateway.Options{Heartbeat: time.Second}, stomp.Options{Places: places})
-	c := s.connect(t, "7 mall:500 mall:501", "heart-beat:1000,1000")
-	c.say("SUBSCRIBE", "id:m", mall, "receipt:1")
-	c.hear("RECEIPT")
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				s.core.Publish("mall:501", 1)
-				places.ask()
+	synctest.Test(t, func(t *testing.T) {
+		places := &memory{}
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{Heartbeat: time.Second}, stomp.Options{Places: places})
+		c := s.connect(t, "7 mall:500 mall:501", "heart-beat:1000,1000")
+		c.say("SUBSCRIBE", "id:m", mall, "receipt:1")
+		c.hear("RECEIPT")
+		done := make(chan struct{})
+		defer close(done)
+		go func() {
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-done:
+					return
+				case <-tick.C:
+					s.core.Publish("mall:501", 1)
+					places.ask()
+				}
+			}
+		}()
+		for range 2 {
+			if message, err := c.next(); err != nil || string(message) != "\n" {
+				t.Fatalf("%q, %v", message, err)
 			}
 		}
-	}()
-	for range 2 {
-		if message, err := c.next(); err != nil || string(message) != "\n" {
-			t.Fatalf("%q, %v", message, err)
-		}
-	}
+	})
 }
 
 func TestAQuestionIsAHeartbeatForThePage(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-stomp/stomp/v3/frame"
@@ -28,11 +29,14 @@ type site struct {
 
 func serve(t testing.TB, o gateway.Options, s stomp.Options) *site {
 	t.Helper()
+	return serveBy(t, gatewaytest.BySockets, o, s)
+}
+
+func serveBy(t testing.TB, way gatewaytest.Way, o gateway.Options, s stomp.Options) *site {
+	t.Helper()
 	g, core := gatewaytest.Start(t, o)
 	s.Zone = time.FixedZone("Asia/Seoul", 9*60*60)
-	server := httptest.NewServer(stomp.NewServer(g, s))
-	t.Cleanup(server.Close)
-	return &site{server, g, core}
+	return &site{way(t, stomp.NewServer(g, s)), g, core}
 }
 
 // client is a STOMP client that fails its test.
@@ -43,7 +47,8 @@ type client struct {
 
 func (s *site) dial(t testing.TB) *client {
 	t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{"v10.stomp", "v11.stomp", "v12.stomp"}}
+	dialer := gatewaytest.Dialer(s.Server)
+	dialer.Subprotocols = []string{"v10.stomp", "v11.stomp", "v12.stomp"}
 	conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(s.URL, "http"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +121,7 @@ func (c *client) expelled() (message string, code int) {
 // leave closes the connection as a page does that is closed.
 func (c *client) leave() {
 	goodbye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "")
-	_ = c.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second))
+	_ = c.WriteControl(websocket.CloseMessage, goodbye, time.Time{})
 	_ = c.Close()
 }
 
@@ -359,34 +364,36 @@ func TestAClientIsHeldToItsLimits(t *testing.T) {
 }
 
 func TestAQuietSessionBeatsIfTheClientWantsIt(t *testing.T) {
-	s := serve(t, gateway.Options{Heartbeat: time.Second}, stomp.Options{})
-	beating := s.connect(t, "7", "heart-beat:0,5000")
-	silent := s.connect(t, "7", "heart-beat:10000,0")
-	pinged := make(chan struct{}, 100)
-	silent.SetPingHandler(func(string) error {
-		pinged <- struct{}{}
-		return silent.WriteControl(websocket.PongMessage, nil, time.Now().Add(time.Second))
-	})
-	heard := make(chan []byte, 100)
-	go func() {
-		for {
-			_, message, err := silent.ReadMessage()
-			if err != nil {
-				return
+	synctest.Test(t, func(t *testing.T) {
+		s := serveBy(t, gatewaytest.InMemory, gateway.Options{Heartbeat: time.Second}, stomp.Options{})
+		beating := s.connect(t, "7", "heart-beat:0,5000")
+		silent := s.connect(t, "7", "heart-beat:10000,0")
+		pinged := make(chan struct{}, 100)
+		silent.SetPingHandler(func(string) error {
+			pinged <- struct{}{}
+			return silent.WriteControl(websocket.PongMessage, nil, time.Time{})
+		})
+		heard := make(chan []byte, 100)
+		go func() {
+			for {
+				_, message, err := silent.ReadMessage()
+				if err != nil {
+					return
+				}
+				heard <- message
 			}
-			heard <- message
+		}()
+		if message, err := beating.next(); err != nil || string(message) != "\n" {
+			t.Fatalf("%q: %v", message, err)
 		}
-	}()
-	if message, err := beating.next(); err != nil || string(message) != "\n" {
-		t.Fatalf("%q: %v", message, err)
-	}
-	<-pinged
-	<-pinged
-	select {
-	case message := <-heard:
-		t.Errorf("a client that wants no beats got %q", message)
-	default:
-	}
+		<-pinged
+		<-pinged
+		select {
+		case message := <-heard:
+			t.Errorf("a client that wants no beats got %q", message)
+		default:
+		}
+	})
 }
 
 func TestARestartIsNoErrorOfThePage(t *testing.T) {
