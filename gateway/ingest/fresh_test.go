@@ -27,10 +27,12 @@ func TestNothingIsAppendedForAClaimThatMayBeAnothers(t *testing.T) {
 	cfg := kafka.Config{Brokers: cluster.ListenAddrs(), ClientID: "node"}
 	b := &bench{t: t, log: slog.New(slog.DiscardHandler), options: Options{Kafka: cfg, Topics: []string{topic}}}
 	var deaf atomic.Bool
-	cluster.ControlKey(int16(kmsg.Heartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		return nil, errors.New("no answer"), deaf.Load()
-	})
+	for _, key := range []kmsg.Key{kmsg.Heartbeat, kmsg.JoinGroup} { // a slow machine's node would join anew
+		cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			return nil, errors.New("no answer"), deaf.Load()
+		})
+	}
 	j := &journal{}
 	began, stopped := make(chan struct{}), make(chan struct{})
 	first := true
