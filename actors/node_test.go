@@ -28,8 +28,10 @@ type memory struct {
 	largest int64      // bytes of the largest write
 	entries map[hub.Stream]map[uint64]*hub.Entry
 	marks   map[string]map[hub.Stream]uint64
-	loads   int // queries
+	loads   int // queries that were answered
 	loaded  int // streams in them
+	tries   int // queries, answered or not
+	newest  int // streams in the newest of them
 }
 
 func newMemory() *memory {
@@ -40,6 +42,14 @@ func (m *memory) setAway(away bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.away = away
+}
+
+// asked returns how many queries there were, answered or not, and of how many
+// streams the newest was.
+func (m *memory) asked() (tries, newest int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tries, m.newest
 }
 
 func (m *memory) refuseWrites(err error) {
@@ -82,6 +92,8 @@ func (m *memory) sorted(stream hub.Stream) []*hub.Entry {
 func (m *memory) Load(_ context.Context, requests []hub.LoadRequest) ([]hub.StreamState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.tries++
+	m.newest = len(requests)
 	if m.away {
 		return nil, hub.Unavailablef("away")
 	}
