@@ -69,15 +69,17 @@ type slowTown struct {
 	place    view.Announcement // the owner's node
 }
 
-func newSlowTown(t *testing.T) *slowTown {
+// inSlowTown runs a test of such a town, on its own clock.
+func inSlowTown(t *testing.T, test func(t *testing.T, w *slowTown)) {
 	t.Helper()
-	w := newTown(t, 2)
-	a, b := w.stations[0], w.stations[1]
-	owner := &slowOwner{fakeOwner: a.owner, slow: "mall:1"}
-	a.traffic.owner = owner
-	w.move(0, "all", "mall:1", "mall:2")
-	place, _ := b.view.Load().Member(a.id())
-	return &slowTown{t, owner, b, place}
+	onItsOwnClock(t, 2, func(t *testing.T, w *town) {
+		a, b := w.stations[0], w.stations[1]
+		owner := &slowOwner{fakeOwner: a.owner, slow: "mall:1"}
+		a.traffic.owner = owner
+		w.move(0, "all", "mall:1", "mall:2")
+		place, _ := b.view.Load().Member(a.id())
+		test(t, &slowTown{t, owner, b, place})
+	})
 }
 
 func wishOf(op wire.Call_Operation, streams []hub.Stream) *wire.Call {
@@ -100,25 +102,28 @@ func (w *slowTown) unfollow(streams ...hub.Stream) {
 }
 
 func TestAStreamThatDoesNotLoadHoldsUpNoOtherOfTheWish(t *testing.T) {
-	w := newSlowTown(t)
-	w.owner.add(t, "all", 3, 10)
-	parts, took := w.follow("mall:1", "all", "mall:2")
-	if took > ownerPatience/2 {
-		t.Errorf("the answer took %s", took)
-	}
-	if err := wire.ToError(parts[0].GetFailure()); !hub.Temporary(err) {
-		t.Errorf("the stream that does not load: %v", err)
-	}
-	err := errors.Join(wire.ToError(parts[1].GetFailure()), wire.ToError(parts[2].GetFailure()))
-	if err != nil || parts[1].GetSeq() != 3 {
-		t.Errorf("the others: head %d, %v", parts[1].GetSeq(), err)
-	}
+	inSlowTown(t, func(t *testing.T, w *slowTown) {
+		w.owner.add(t, "all", 3, 10)
+		parts, took := w.follow("mall:1", "all", "mall:2")
+		if took > lull {
+			t.Errorf("the answer took %s", took)
+		}
+		if err := wire.ToError(parts[0].GetFailure()); !hub.Temporary(err) {
+			t.Errorf("the stream that does not load: %v", err)
+		}
+		err := errors.Join(wire.ToError(parts[1].GetFailure()), wire.ToError(parts[2].GetFailure()))
+		if err != nil || parts[1].GetSeq() != 3 {
+			t.Errorf("the others: head %d, %v", parts[1].GetSeq(), err)
+		}
+	})
 }
 
 func TestAWishForStreamsOfWhichNoneLoadsIsGivenItsTime(t *testing.T) {
-	if _, took := newSlowTown(t).follow("mall:1"); took < ownerPatience/2 {
-		t.Errorf("given up after %s", took)
-	}
+	inSlowTown(t, func(t *testing.T, w *slowTown) {
+		if _, took := w.follow("mall:1"); took < ownerPatience {
+			t.Errorf("given up after %s", took)
+		}
+	})
 }
 
 func TestAStreamThatLoadsLateIsFollowedIfItIsWishedStill(t *testing.T) {
@@ -128,20 +133,21 @@ func TestAStreamThatLoadsLateIsFollowedIfItIsWishedStill(t *testing.T) {
 		"no more, then again": {ends: true, again: true, followed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newSlowTown(t)
-			w.follow("mall:1", "all")
-			if test.ends {
-				before := w.owner.waiting()
-				w.unfollow("mall:1")
-				soon(t, "the owner was told", func() bool { return w.owner.waiting() > before })
-			}
-			if test.again {
+			inSlowTown(t, func(t *testing.T, w *slowTown) {
 				w.follow("mall:1", "all")
-			}
-			w.owner.load()
-			if got := w.owner.followers("mall:1"); (got == 1) != test.followed {
-				t.Errorf("%d followers", got)
-			}
+				if test.ends {
+					before := w.owner.waiting()
+					w.unfollow("mall:1")
+					soon(t, "the owner was told", func() bool { return w.owner.waiting() > before })
+				}
+				if test.again {
+					w.follow("mall:1", "all")
+				}
+				w.owner.load()
+				if got := w.owner.followers("mall:1"); (got == 1) != test.followed {
+					t.Errorf("%d followers", got)
+				}
+			})
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -33,7 +34,7 @@ type town struct {
 	// announcing what it had then.
 	generation int32
 	cut        map[int]view.Announcement
-	lines      *lines // under the race detector
+	lines      *lines // nil: protoactor's remote
 }
 
 // station is a node's traffic with an owner and a follower of the test's.
@@ -51,12 +52,32 @@ type station struct {
 	suspected sync.Map
 }
 
+// newTown returns a town whose time is the machine's.
 func newTown(t testing.TB, n int) *town {
 	t.Helper()
 	if test, ok := t.(*testing.T); ok {
 		test.Parallel() // what takes time here is waiting
 	}
-	w := &town{t: t, claims: map[int32]int{}, absent: map[int]bool{}, cut: map[int]view.Announcement{}, lines: newLines()}
+	if underRace {
+		return build(t, n, newLines())
+	}
+	return build(t, n, nil)
+}
+
+// onItsOwnClock runs a test of a town whose clock goes on only when everybody waits:
+// what the test says of times holds however busy the machine is.
+func onItsOwnClock(t *testing.T, n int, test func(t *testing.T, w *town)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		// At last, for protoactor to have counted the dead letters of a second.
+		t.Cleanup(func() { time.Sleep(2 * time.Second) })
+		test(t, build(t, n, newLines()))
+	})
+}
+
+func build(t testing.TB, n int, over *lines) *town {
+	t.Helper()
+	w := &town{t: t, claims: map[int32]int{}, absent: map[int]bool{}, cut: map[int]view.Announcement{}, lines: over}
 	for i := range n {
 		w.stations = append(w.stations, newStation(t, w, fmt.Sprintf("node-%c", 'a'+i)))
 	}

@@ -13,11 +13,11 @@ import (
 )
 
 // newSystem returns an actor system that reaches the others of the town: over
-// loopback by protoactor's remote, and under the race detector by lines of our own.
+// loopback by protoactor's remote, or by lines of our own if the town has them.
 func newSystem(t testing.TB, w *town, name string) *actor.ActorSystem {
 	t.Helper()
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
-	if underRace {
+	if w.lines != nil {
 		system.ProcessRegistry.Address = name + ":1"
 		system.ProcessRegistry.RegisterAddressResolver(w.lines.from(system))
 		t.Cleanup(w.lines.close)

@@ -56,10 +56,10 @@ func TestWhoAnnouncesAShardInALaterGenerationHasItYielded(t *testing.T) {
 	a, b := members[0], members[1]
 	a.holder.own(4, 1, 2)
 	a.OwnershipChanged()
-	eventually(t, "b knows what a has", 5*time.Second, func() bool { return b.holder.yields(2) == 4 })
+	eventually(t, "b knows what a has", 20*time.Second, func() bool { return b.holder.yields(2) == 4 })
 	b.holder.own(5, 2)
 	b.OwnershipChanged()
-	eventually(t, "a is told", 5*time.Second, func() bool { return a.holder.yields(2) == 5 })
+	eventually(t, "a is told", 20*time.Second, func() bool { return a.holder.yields(2) == 5 })
 	if a.holder.yields(1) != 0 {
 		t.Error("it is told to yield what nobody else announces")
 	}
