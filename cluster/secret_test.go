@@ -48,7 +48,7 @@ func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error
 		t.Fatal(err)
 	}
 	for _, conn := range []net.Conn{near, far} {
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	}
 	served := make(chan error, 1)
 	go func() {
@@ -284,7 +284,7 @@ func TestOnlyTheOneCallIsOffered(t *testing.T) {
 	}
 	defer func() { _ = conn.Close() }()
 	client := remote.NewRemotingClient(conn)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if _, err := client.ListProcesses(ctx, &remote.ListProcessesRequest{}); status.Code(err) != codes.Unimplemented {
 		t.Errorf("ListProcesses = %v", err)
