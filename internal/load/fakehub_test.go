@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/gorilla/websocket"
@@ -17,6 +18,9 @@ import (
 )
 
 const testTopic = "EVENTS"
+
+// hubWait is how long a fetch of the fake hub's waits: not as long as the tool's own.
+const hubWait = 50 * time.Millisecond
 
 // fakeHub is the smallest hub: one topic in, frames out, everything in memory. Its
 // fault decides how often an entry is pushed.
@@ -29,7 +33,9 @@ type fakeHub struct {
 	mu       sync.Mutex
 	streams  map[hub.Stream][]string // frames by seq, from 1
 	sessions map[*websocket.Conn][]hub.Stream
+	applied  int
 	resumed  int
+	holds    func() bool // whether the next event has to wait; mu is held
 }
 
 func newFakeHub(t *testing.T, faulty func(hub.Stream, uint64) int) *fakeHub {
@@ -41,9 +47,12 @@ func newFakeHub(t *testing.T, faulty func(hub.Stream, uint64) int) *fakeHub {
 	h := &fakeHub{
 		t: t, kafka: cluster, faulty: faulty,
 		streams: map[hub.Stream][]string{}, sessions: map[*websocket.Conn][]hub.Stream{},
+		holds: func() bool { return false },
 	}
 	h.http = httptest.NewServer(http.HandlerFunc(h.serve))
-	consumer, err := sarama.NewConsumer(cluster.ListenAddrs(), sarama.NewConfig())
+	settings := sarama.NewConfig()
+	settings.Consumer.MaxWaitTime = hubWait
+	consumer, err := sarama.NewConsumer(cluster.ListenAddrs(), settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +76,19 @@ func newFakeHub(t *testing.T, faulty func(hub.Stream, uint64) int) *fakeHub {
 	return h
 }
 
+// holdBack has events wait while holds, which is called with mu held, says so.
+func (h *fakeHub) holdBack(holds func() bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.holds = holds
+}
+
+func (h *fakeHub) held() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.holds()
+}
+
 // apply numbers an event and pushes it.
 func (h *fakeHub) apply(value []byte) {
 	event, err := hub.ParseEvent(value)
@@ -74,8 +96,12 @@ func (h *fakeHub) apply(value []byte) {
 		h.t.Errorf("the tool published %s: %v", value, err)
 		return
 	}
+	for h.held() && h.t.Context().Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.applied++
 	stream := event.Targets[0]
 	seq := uint64(len(h.streams[stream]) + 1)
 	frame := fmt.Sprintf(`{"jsonrpc":"2.0","method":"entry","params":{"stream":"%s","seq":%d,"id":"%s","data":%s}}`,

@@ -7,18 +7,35 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"bongsu/internal/hub"
 )
 
-// testDrain is how long a run in a test waits for what does not come.
-const testDrain = 300 * time.Millisecond
+const (
+	// testDrain is how long a run in a test waits for a delivery, which comes.
+	testDrain = 30 * time.Second
+	// lossDrain is how long it waits for one that does not, and hundreds do.
+	lossDrain = 3 * time.Second
+)
 
 func TestARunAccountsForEveryDelivery(t *testing.T) {
 	h := newFakeHub(t, nil)
 	config := h.config()
+	// The run ends with the last delivery. Until then the bare consumer must have all.
+	var bare atomic.Int64
+	h.kafka.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		h.kafka.KeepControl()
+		if request := r.(*kmsg.FetchRequest); request.MaxWaitMillis != int32(hubWait.Milliseconds()) {
+			bare.Store(request.Topics[0].Partitions[0].FetchOffset)
+		}
+		return nil, nil, false
+	})
+	h.holdBack(func() bool { return h.applied == config.Events-1 && bare.Load() < int64(config.Events) })
 	config.Bare, config.ServerPID, config.PayloadBytes = true, os.Getpid(), 100
 	report := h.run(t, config)
 	if !report.OK || report.Events.Published != 200 || report.Deliveries.Received != report.Deliveries.Expected {
@@ -62,7 +79,7 @@ func TestARunNamesFaults(t *testing.T) {
 				return 1
 			})
 			config := h.config()
-			config.Targets, config.Events = ToAll, 10
+			config.Targets, config.Events, config.Drain = ToAll, 10, lossDrain
 			report := h.run(t, config)
 			if report.OK || len(report.Problems) != 1 || !c.holds(report.Deliveries) {
 				t.Fatalf("got %+v, problems %q", report.Deliveries, report.Problems)
@@ -76,6 +93,8 @@ func TestEverybodyComesBackFromAStorm(t *testing.T) {
 	config := h.config()
 	config.Events, config.Duration, config.Rate = 0, 600*time.Millisecond, 500
 	config.ReconnectAt = []time.Duration{100 * time.Millisecond, 300 * time.Millisecond}
+	// The run ends with the last delivery. Until then both storms must be over.
+	h.holdBack(func() bool { return h.applied == 100 && h.resumed < 40 })
 	report := h.run(t, config)
 	if !report.OK || len(report.Storms) != 2 {
 		t.Fatalf("got %+v", report)
@@ -106,13 +125,15 @@ func TestTheSlowAreNotCountedOn(t *testing.T) {
 }
 
 func TestAnInterruptedRunIsReportedAsFarAsItWent(t *testing.T) {
-	h := newFakeHub(t, nil)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	h := newFakeHub(t, func(hub.Stream, uint64) int {
+		cancel() // something was published
+		return 1
+	})
 	config := h.config()
 	config.Events, config.Duration, config.Rate = 0, time.Hour, 1000
 	progress := &lines{}
 	config.Progress = progress
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	time.AfterFunc(200*time.Millisecond, cancel)
 	report, err := Run(ctx, config)
 	if !errors.Is(err, context.Canceled) || report == nil || report.Events.Published == 0 {
 		t.Fatalf("got %+v, %v", report, err)
