@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -101,15 +102,14 @@ func TestTheClusterInJSONIsWhatTheHubSaidInOneLine(t *testing.T) {
 
 func TestTheClusterIsAskedOfTheFirstNodeThatAnswers(t *testing.T) {
 	bare(t)
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	const gone = "http://127.0.0.1:1"
 	busy, _ := clusterNode(t, says(503, `{"title":"starting"}`))
 	url, _ := clusterNode(t, says(200, twoNodes))
-	if r := bongsu(t, "", "cluster", "--url", gone.URL+","+busy+","+url, "--token", "t"); r.code != exitOK {
+	if r := bongsu(t, "", "cluster", "--url", gone+","+busy+","+url, "--token", "t"); r.code != exitOK {
 		t.Errorf("got %+v", r)
 	}
-	r := bongsu(t, "", "cluster", "--url", gone.URL, "--url", busy, "--token", "t")
-	if r.code != exitUnavailable || !strings.Contains(r.err, "starting") || !strings.Contains(r.err, gone.URL) {
+	r := bongsu(t, "", "cluster", "--url", gone, "--url", busy, "--token", "t")
+	if r.code != exitUnavailable || !strings.Contains(r.err, "starting") || !strings.Contains(r.err, gone) {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -140,16 +140,29 @@ func TestARefusalSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// until calls then once so many lines were written to it.
+type until struct {
+	bytes.Buffer
+	lines int
+	then  func()
+}
+
+func (u *until) Write(p []byte) (int, error) {
+	n, err := u.Buffer.Write(p)
+	if bytes.Count(u.Bytes(), []byte("\n")) == u.lines {
+		u.then()
+	}
+	return n, err
+}
+
 func TestAWatchedClusterOutlivesItsNodes(t *testing.T) {
 	bare(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	url, _ := clusterNode(t, says(200, twoNodes), says(503, `{"title":"restarting"}`), func(w http.ResponseWriter, r *http.Request) {
-		says(200, twoNodes)(w, r)
-		time.AfterFunc(100*time.Millisecond, cancel)
-	})
-	r := bongsuIn(ctx, t, "", "cluster", "--url", url, "--token", "t", "--watch", "--json")
-	if r.code != exitOK || strings.Count(r.out, "\n") != 2 || !strings.Contains(r.err, "restarting") {
-		t.Errorf("got %+v", r)
+	url, _ := clusterNode(t, says(200, twoNodes), says(503, `{"title":"restarting"}`), says(200, twoNodes))
+	out, said := &until{lines: 2, then: cancel}, &bytes.Buffer{}
+	code := run(ctx, []string{"cluster", "--url", url, "--token", "t", "--watch", "--json"}, &stdio{in: strings.NewReader(""), out: out, err: said})
+	if code != exitOK || strings.Count(out.String(), "\n") != 2 || !strings.Contains(said.String(), "restarting") {
+		t.Errorf("exit %d, %s, %s", code, out, said)
 	}
 }
 
