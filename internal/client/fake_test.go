@@ -114,7 +114,7 @@ func (p *peer) entry(stream string, seq uint64) {
 }
 
 func (p *peer) bye(code int, reason string) {
-	_ = p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(time.Second))
+	_ = p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(time.Minute))
 	p.wait()
 }
 

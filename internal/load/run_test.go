@@ -146,7 +146,7 @@ func TestAnInterruptedRunIsReportedAsFarAsItWent(t *testing.T) {
 func TestAHubThatIsNotThereIsReported(t *testing.T) {
 	h := newFakeHub(t, nil)
 	config := h.config()
-	h.http.Close()
+	config.URL = "http://127.0.0.1:1"
 	if _, err := Run(t.Context(), config); !hub.Temporary(err) {
 		t.Fatalf("got %v", err)
 	}
