@@ -184,6 +184,19 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
+// promptly checks that something takes no longer than it should, and tries a few times:
+// a busy machine is slow now and then, and what waits for something is so each time.
+func promptly(t testing.TB, most time.Duration, do func() (took time.Duration)) {
+	t.Helper()
+	var took time.Duration
+	for range 4 {
+		if took = do(); took <= most {
+			return
+		}
+	}
+	t.Errorf("it took %s at last, and more than %s each time", took, most)
+}
+
 func record(stream hub.Stream, id string) hub.Record {
 	return hub.Record{Stream: stream, Kind: hub.Notification, ID: id, Type: "T", Payload: []byte(`{"id":"` + id + `"}`)}
 }
@@ -303,9 +316,7 @@ func TestConsumptionGoesOnAtTheCommittedOffset(t *testing.T) {
 	if err := c.Commit(map[int32]int64{shard: 2}); err != nil {
 		t.Fatal(err)
 	}
-	if lag := c.Lag(); len(lag) != testShards || lag[shard] != 0 {
-		t.Errorf("lag %v", lag)
-	}
+	eventually(t, "no shard lags", func() bool { lag := c.Lag(); return len(lag) == testShards && lag[shard] == 0 })
 	stop()
 	if err := c.Commit(map[int32]int64{shard: 3}); !errors.Is(err, hub.ErrUnavailable) {
 		t.Errorf("committed without a session: %v", err)
