@@ -217,11 +217,13 @@ func TestANodeWithAWrongSecretChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stranger.Stop)
+	const told = "does not hold the cluster's secret"
+	eventually(t, "a tells of it", 20*time.Second, func() bool { return log.count(told) > 0 })
 	time.Sleep(rejoining + time.Second) // it tries again
 	if stranger.Peers() != 0 || a.Peers() != 1 || b.Peers() != 1 {
 		t.Errorf("peers: stranger %d, a %d, b %d", stranger.Peers(), a.Peers(), b.Peers())
 	}
-	if n := log.count("does not hold the cluster's secret"); n != 1 {
+	if n := log.count(told); n != 1 {
 		t.Errorf("it was told of %d times", n)
 	}
 }
