@@ -64,7 +64,8 @@ type Config struct {
 	// Slow is how many of the connections stop reading until publishing ends.
 	Slow int
 	// ReconnectAt are the moments, from the start of publishing, at which every
-	// connection is cut.
+	// connection is cut; if all are not back by the next, it comes later. The run lasts
+	// until after the last.
 	ReconnectAt []time.Duration
 
 	// Brokers and Topic are where events go, Access how to get in.
@@ -86,6 +87,14 @@ type Config struct {
 	Progress io.Writer
 }
 
+// longest is how long the run may publish.
+func (c *Config) longest() time.Duration {
+	if c.Duration > 0 {
+		return c.Duration
+	}
+	return MaxDuration
+}
+
 // check returns what is wrong with the configuration, wrapping hub.ErrInvalid.
 func (c *Config) check(ctx context.Context) error {
 	switch {
@@ -103,8 +112,8 @@ func (c *Config) check(ctx context.Context) error {
 		return hub.Invalidf("rate, events, ramp and settle cannot be below 0, and drain must be above it")
 	case c.PayloadBytes < 0 || c.PayloadBytes > MaxPayload:
 		return hub.Invalidf("payload: want 0 to %d bytes, not %d", MaxPayload, c.PayloadBytes)
-	case c.Duration > 0 && slices.ContainsFunc(c.ReconnectAt, func(at time.Duration) bool { return at < 0 || at >= c.Duration }):
-		return hub.Invalidf("reconnect-at: want moments before the %v of publishing are over", c.Duration)
+	case slices.ContainsFunc(c.ReconnectAt, func(at time.Duration) bool { return at < 0 || at >= c.longest() }):
+		return hub.Invalidf("reconnect-at: want moments before the %v of publishing are over", c.longest())
 	case c.Topic == "" || len(c.Brokers) == 0 || c.Token == nil:
 		return hub.Invalidf("brokers, a topic and a secret for tokens are needed")
 	}

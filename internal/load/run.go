@@ -114,14 +114,18 @@ func (r *run) measure(ctx context.Context, events *events) error {
 	began := r.crowd.clock()
 	watching, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
+	calm := make(chan struct{})
 	beside.Go(func() { r.watch(watching) })
-	beside.Go(func() { r.storms(watching) })
+	beside.Go(func() {
+		defer close(calm)
+		r.storms(watching)
+	})
 	err := r.publisher.publish(ctx, events)
 	published := r.crowd.clock() - began
 	r.publisher.finish()
 	r.crowd.releaseSlow()
 	if err == nil {
-		err = r.drain(ctx)
+		err = r.drain(ctx, calm)
 	}
 	stop()
 	beside.Wait()
@@ -162,14 +166,20 @@ func (r *run) watch(ctx context.Context) {
 	}
 }
 
-// drain waits until every delivery that is due has come and everybody is back from
-// a storm, or nothing has come for a while.
-func (r *run) drain(ctx context.Context) error {
+// drain waits until every delivery that is due has come and the last storm is over,
+// at which calm is closed, or nothing has come for a while after it.
+func (r *run) drain(ctx context.Context, calm <-chan struct{}) error {
 	_, expected := r.publisher.progress()
 	last, since := uint64(0), time.Now()
 	for {
+		storming := false
+		select {
+		case <-calm:
+		default:
+			storming = true
+		}
 		now := r.crowd.counted.sum()
-		have, storming := now.unique()+now.skipped, r.crowd.storming()
+		have := now.unique() + now.skipped
 		if have >= expected && !storming {
 			return nil
 		}

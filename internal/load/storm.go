@@ -56,13 +56,6 @@ func (c *crowd) cutAll(ctx context.Context) (Storm, error) {
 	}, err
 }
 
-// storming reports whether connections that were cut are still on their way back.
-func (c *crowd) storming() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.storm != nil
-}
-
 // cut breaks the connections from several goroutines: one would take a while.
 func (c *crowd) cut(receivers []*receiver) {
 	const workers = 4
