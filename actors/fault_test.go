@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -30,14 +31,14 @@ func TestWhatAStoppedActorHeldGivesItsBudgetBack(t *testing.T) {
 	n.timeline.setAway(true)
 	n.publish(t, note("all", "a"), note("all", "b")) // waits in an actor that cannot load
 	id := hub.All.Shard(shards)
-	eventually(t, "the records are held", func() bool { return n.held() > 0 })
+	await.That(t, "the records are held", func() bool { return n.held() > 0 })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	n.host.Release(ctx, id)
 	if err := n.host.Own(t.Context(), id, 2, 40, 40); err != nil { // somebody else has stored them
 		t.Fatal(err)
 	}
-	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
+	await.That(t, "the budget is whole again", func() bool { return n.held() == 0 })
 }
 
 func TestAnAbandonedShardIsReplayedFromItsCommittedOffset(t *testing.T) {
@@ -63,8 +64,8 @@ func TestAnAbandonedShardIsReplayedFromItsCommittedOffset(t *testing.T) {
 	if err := n.host.Apply(t.Context(), id, n.log.records[id][1:], 3); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all is committed", func() bool { return n.log.committed(id) == 3 })
-	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
+	await.That(t, "all is committed", func() bool { return n.log.committed(id) == 3 })
+	await.That(t, "the budget is whole again", func() bool { return n.held() == 0 })
 	if got := n.timeline.sorted("all"); len(got) != 3 || got[2].ID != "c" {
 		t.Fatalf("stored %v", got)
 	}
@@ -77,7 +78,7 @@ func TestAPersonWhoseMarksAreNotStoredIsNotPassivated(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := hub.AdminStream("7").Shard(shards)
-	eventually(t, "the first marks are stored", func() bool { return n.log.committed(id) == 1 })
+	await.That(t, "the first marks are stored", func() bool { return n.log.committed(id) == 1 })
 	n.timeline.setAway(true)
 	if _, err := n.core.Mark(t.Context(), "7", map[hub.Stream]uint64{"mall:1": 9}); err != nil {
 		t.Fatal(err)
@@ -98,7 +99,7 @@ func TestAPersonWhoseMarksAreNotStoredIsNotPassivated(t *testing.T) {
 		t.Fatalf("marks = %v, %v; want mall:1 read to 9", marks, err)
 	}
 	n.timeline.setAway(false)
-	eventually(t, "the actor goes once all is stored", func() bool { n.host.sweep(); return n.host.alive() == 0 })
+	await.That(t, "the actor goes once all is stored", func() bool { n.host.sweep(); return n.host.alive() == 0 })
 }
 
 func TestAShardAnswersUntilTheGroupGoesOnWithoutIt(t *testing.T) {
@@ -134,7 +135,7 @@ func TestOffsetsOfAShardThatIsGoneAreNotCommitted(t *testing.T) {
 	cancel()
 	n.host.Release(ctx, id)
 	n.timeline.setAway(false)
-	eventually(t, "the entry is stored", func() bool { return n.held() == 0 })
+	await.That(t, "the entry is stored", func() bool { return n.held() == 0 })
 	n.host.commit(t.Context())
 	if at := n.log.committed(id); at != 0 {
 		t.Fatalf("committed %d of a shard that may be another node's, and further", at)
@@ -180,10 +181,10 @@ func TestAnActorThatPanicsHasItsShardReplayed(t *testing.T) {
 	}
 	n.publish(t, note("all", "a"))
 	id := hub.All.Shard(shards)
-	eventually(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
+	await.That(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
 	n.sink.setPanics(true)
 	_ = n.log.Append(t.Context(), []hub.Record{note("all", "b")}) // the actor may panic before it has returned
-	eventually(t, "the shard wants to be claimed anew", func() bool {
+	await.That(t, "the shard wants to be claimed anew", func() bool {
 		return n.host.Apply(t.Context(), id, nil, 2) != nil
 	})
 	n.sink.setPanics(false)
@@ -198,8 +199,8 @@ func TestAnActorThatPanicsHasItsShardReplayed(t *testing.T) {
 	if err != nil || heads[0].Seq != 2 {
 		t.Fatalf("Heads = %v, %v", heads, err)
 	}
-	eventually(t, "b is committed", func() bool { return n.log.committed(id) == 2 })
-	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
+	await.That(t, "b is committed", func() bool { return n.log.committed(id) == 2 })
+	await.That(t, "the budget is whole again", func() bool { return n.held() == 0 })
 }
 
 func TestTheRingIsBoundedInBytes(t *testing.T) {
@@ -215,7 +216,7 @@ func TestTheRingIsBoundedInBytes(t *testing.T) {
 		for i := range 40 {
 			large.ID = string(rune('A'+i)) + map[bool]string{true: "f"}[followed]
 			n.publish(t, large)
-			eventually(t, "it is stored", func() bool { return n.held() == 0 })
+			await.That(t, "it is stored", func() bool { return n.held() == 0 })
 		}
 		tail, err := n.host.Tail(t.Context(), "mall:1", 0)
 		if err != nil {
@@ -247,7 +248,7 @@ func TestOneWriteIsBoundedInBytes(t *testing.T) {
 	n.timeline.mu.Lock()
 	n.timeline.refuse = nil
 	n.timeline.mu.Unlock()
-	eventually(t, "all is stored", func() bool { return n.held() == 0 })
+	await.That(t, "all is stored", func() bool { return n.held() == 0 })
 	n.timeline.mu.Lock()
 	defer n.timeline.mu.Unlock()
 	if n.timeline.largest > maxWriteBytes {
@@ -261,7 +262,7 @@ func TestARangeShowsNothingThatRetentionHasTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.publish(t, note("mall:1", "a"), note("mall:1", "b"), note("mall:1", "c"))
-	eventually(t, "all are delivered", func() bool { return len(n.sink.got("mall:1")) == 3 })
+	await.That(t, "all are delivered", func() bool { return len(n.sink.got("mall:1")) == 3 })
 	pid, err := n.host.Activate("mall:1")
 	if err != nil {
 		t.Fatal(err)

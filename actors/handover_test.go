@@ -15,6 +15,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	dto "github.com/prometheus/client_model/go"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -74,7 +75,7 @@ func TestEachFollowerGetsAStreamInOrderWhateverOthersDo(t *testing.T) {
 	n.host.Unfollow("mall:1", other)
 	n.host.Unfollow("mall:1", newRecorder()) // never was one
 	n.publish(t, note("mall:1", "c"))
-	eventually(t, "one has all", func() bool { return len(one.got("mall:1")) == 3 })
+	await.That(t, "one has all", func() bool { return len(one.got("mall:1")) == 3 })
 	if got := seqs(one.got("mall:1")); !slices.Equal(got, []uint64{1, 2, 3}) {
 		t.Errorf("the first follower got %v", got)
 	}
@@ -84,7 +85,7 @@ func TestEachFollowerGetsAStreamInOrderWhateverOthersDo(t *testing.T) {
 	id := hub.Stream("mall:1").Shard(shards)
 	n.host.Release(t.Context(), id)
 	n.host.Assigned(2, nil)
-	eventually(t, "who follows still is told", func() bool { return one.isLost("mall:1") })
+	await.That(t, "who follows still is told", func() bool { return one.isLost("mall:1") })
 	if other.isLost("mall:1") {
 		t.Error("a follower that left was told that the stream is lost")
 	}
@@ -105,10 +106,10 @@ func TestANodeThatLetGoAnswersForNothingUntilItsShardsAreClaimedAnew(t *testing.
 	}
 	n.publish(t, note("all", "a"))
 	id := hub.All.Shard(shards)
-	eventually(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
+	await.That(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
 
 	n.host.LetGo()
-	eventually(t, "followers are told", func() bool { return n.sink.isLost("all") })
+	await.That(t, "followers are told", func() bool { return n.sink.isLost("all") })
 	if _, owned := n.host.Ownership(); len(owned) != 0 || n.host.Serving() || n.host.alive() != 0 {
 		t.Errorf("it answers for %v, serving %t, %d actors", owned, n.host.Serving(), n.host.alive())
 	}
@@ -129,7 +130,7 @@ func TestANodeThatLetGoAnswersForNothingUntilItsShardsAreClaimedAnew(t *testing.
 		t.Fatalf("Follow = %+v, %v", head, err)
 	}
 	n.publish(t, note("all", "b"))
-	eventually(t, "b is delivered", func() bool { return slices.Equal(seqs(n.sink.got("all")), []uint64{1, 2}) })
+	await.That(t, "b is delivered", func() bool { return slices.Equal(seqs(n.sink.got("all")), []uint64{1, 2}) })
 }
 
 func TestActorsOfASystemThatIsGoneAreNeverUsed(t *testing.T) {
@@ -139,7 +140,7 @@ func TestActorsOfASystemThatIsGoneAreNeverUsed(t *testing.T) {
 	}
 	n.publish(t, note("all", "a"))
 	id := hub.All.Shard(shards)
-	eventually(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
+	await.That(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
 	n.host.LetGo()
 	n.reclaim(t, 2) // a rebalance that comes in between
 	n.renew()
@@ -172,7 +173,7 @@ func TestWhatWaitsUnderAnEndedTenureTouchesNoLaterClaim(t *testing.T) {
 	n.timeline.mu.Unlock()
 	n.reclaim(t, 2)
 	n.timeline.refuseWrites(nil)
-	eventually(t, "what waited is stored", func() bool {
+	await.That(t, "what waited is stored", func() bool {
 		n.timeline.mu.Lock()
 		defer n.timeline.mu.Unlock()
 		return len(n.timeline.entries["all"]) == 2
@@ -183,26 +184,26 @@ func TestWhatWaitsUnderAnEndedTenureTouchesNoLaterClaim(t *testing.T) {
 	n.timeline.mu.Lock()
 	n.timeline.broken = ""
 	n.timeline.mu.Unlock()
-	eventually(t, "all is committed", func() bool { return n.log.committed(id) == 2 })
+	await.That(t, "all is committed", func() bool { return n.log.committed(id) == 2 })
 	if got := seqs(n.timeline.sorted("all")); !slices.Equal(got, []uint64{1, 2}) {
 		t.Errorf("stored %v", got)
 	}
-	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
+	await.That(t, "the budget is whole again", func() bool { return n.held() == 0 })
 }
 
 func TestStreamsOfAnEndedTenureAreNotLoaded(t *testing.T) {
 	n := start(t)
 	n.timeline.setAway(true)
 	n.publish(t, note("all", "a"))
-	eventually(t, "the actor waits to be woken", func() bool { return n.host.alive() == 1 && n.held() > 0 })
+	await.That(t, "the actor waits to be woken", func() bool { return n.host.alive() == 1 && n.held() > 0 })
 	n.host.LetGo()
-	eventually(t, "the budget is whole again", func() bool { return n.held() == 0 })
+	await.That(t, "the budget is whole again", func() bool { return n.held() == 0 })
 	before, _ := n.timeline.asked()
 	n.reclaim(t, 2)
 	// One more query for the old actor may have been about to go when the tenure ended.
-	eventually(t, "the new actor waits to be woken", func() bool { tries, _ := n.timeline.asked(); return tries >= before+2 })
+	await.That(t, "the new actor waits to be woken", func() bool { tries, _ := n.timeline.asked(); return tries >= before+2 })
 	n.timeline.setAway(false)
-	eventually(t, "the new actor stores the record", func() bool { return n.log.committed(hub.All.Shard(shards)) == 1 })
+	await.That(t, "the new actor stores the record", func() bool { return n.log.committed(hub.All.Shard(shards)) == 1 })
 	n.timeline.mu.Lock()
 	defer n.timeline.mu.Unlock()
 	if n.timeline.loaded != 1 {
@@ -238,12 +239,12 @@ func TestAShardThatAnotherNodeHasSinceALaterGenerationIsLetGoAtOnce(t *testing.T
 		}
 	}
 	id := hub.All.Shard(shards)
-	eventually(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
+	await.That(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
 	n.host.Release(t.Context(), id) // Kafka is away from here; nobody calls Assigned
 	before := n.changes.Load()
 	n.host.Yield(2, []int32{id})
-	eventually(t, "its followers are told", func() bool { return n.sink.isLost("all") })
-	eventually(t, "the cluster is told", func() bool { return n.changes.Load() > before })
+	await.That(t, "its followers are told", func() bool { return n.sink.isLost("all") })
+	await.That(t, "the cluster is told", func() bool { return n.changes.Load() > before })
 	if _, err := n.host.Head(t.Context(), "all"); !hub.Temporary(err) {
 		t.Errorf("Head = %v, want a temporary error", err)
 	}
@@ -275,7 +276,7 @@ func TestAnOldWordOfAnotherOwnerEndsNothing(t *testing.T) {
 		t.Errorf("it answers for %v", owned)
 	}
 	n.publish(t, note("all", "a"))
-	eventually(t, "a is delivered", func() bool { return len(n.sink.got("all")) == 1 })
+	await.That(t, "a is delivered", func() bool { return len(n.sink.got("all")) == 1 })
 	if n.sink.isLost("all") {
 		t.Error("a follower was told that the stream is lost")
 	}
@@ -295,7 +296,7 @@ func TestAJournalThatHasLostRecordsEndsTheWarmActors(t *testing.T) {
 	if err := n.host.Own(t.Context(), id, 2, 0, 2); err != nil { // c is gone
 		t.Fatal(err)
 	}
-	eventually(t, "followers are told", func() bool { return n.sink.isLost("all") })
+	await.That(t, "followers are told", func() bool { return n.sink.isLost("all") })
 	if !strings.Contains(written.String(), "level=ERROR") || !strings.Contains(written.String(), "shard="+fmt.Sprint(id)) {
 		t.Errorf("it says %q", written.String())
 	}
@@ -306,7 +307,7 @@ func TestAJournalThatHasLostRecordsEndsTheWarmActors(t *testing.T) {
 	if err := n.host.Apply(t.Context(), id, records, 3); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the record in c's place is stored", func() bool {
+	await.That(t, "the record in c's place is stored", func() bool {
 		n.timeline.mu.Lock()
 		defer n.timeline.mu.Unlock()
 		e := n.timeline.entries["all"][3]
@@ -337,7 +338,7 @@ func TestTheClusterIsToldWhenAShardHasCaughtUp(t *testing.T) {
 	if err := n.host.Own(t.Context(), 1, 1, 0, 5); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the assignment is told", func() bool { return n.changes.Load() > 0 })
+	await.That(t, "the assignment is told", func() bool { return n.changes.Load() > 0 })
 	before := n.changes.Load()
 	if err := n.host.Apply(t.Context(), 1, nil, 4); err != nil {
 		t.Fatal(err)
@@ -348,7 +349,7 @@ func TestTheClusterIsToldWhenAShardHasCaughtUp(t *testing.T) {
 	if err := n.host.Apply(t.Context(), 1, nil, 5); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the change is told", func() bool { return n.changes.Load() > before })
+	await.That(t, "the change is told", func() bool { return n.changes.Load() > before })
 	if _, owned := n.host.Ownership(); !slices.Equal(owned, []int32{1}) {
 		t.Errorf("it answers for %v", owned)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -20,9 +21,9 @@ func TestAFollowedStreamIsDeliveredStoredAndCommitted(t *testing.T) {
 		t.Fatalf("Follow = %+v, %v", head, err)
 	}
 	n.publish(t, note("mall:1", "a"), note("mall:1", "b"), note("mall:1", "a"))
-	eventually(t, "both entries are delivered", func() bool { return len(n.sink.got("mall:1")) == 2 })
+	await.That(t, "both entries are delivered", func() bool { return len(n.sink.got("mall:1")) == 2 })
 	id := hub.Stream("mall:1").Shard(shards)
-	eventually(t, "the offset behind the duplicate is committed", func() bool { return n.log.committed(id) == 3 })
+	await.That(t, "the offset behind the duplicate is committed", func() bool { return n.log.committed(id) == 3 })
 }
 
 func TestAStreamThatIsNotFollowedIsNotDelivered(t *testing.T) {
@@ -34,7 +35,7 @@ func TestAStreamThatIsNotFollowedIsNotDelivered(t *testing.T) {
 		}
 	}
 	n.publish(t, note("mall:1", "a"))
-	eventually(t, "a is delivered", func() bool { return len(n.sink.got("mall:1")) == 1 })
+	await.That(t, "a is delivered", func() bool { return len(n.sink.got("mall:1")) == 1 })
 	n.core.Unfollow("mall:1")
 	n.publish(t, note("mall:1", "b"))
 	heads, err := n.core.Heads(t.Context(), []hub.Stream{"mall:1"})
@@ -50,7 +51,7 @@ func TestPushesGoOnAndNothingIsCommittedWhileTheTimelineIsAway(t *testing.T) {
 	}
 	n.timeline.setAway(true)
 	n.publish(t, note("mall:1", "a"))
-	eventually(t, "the entry is delivered", func() bool { return len(n.sink.got("mall:1")) == 1 })
+	await.That(t, "the entry is delivered", func() bool { return len(n.sink.got("mall:1")) == 1 })
 	id := hub.Stream("mall:1").Shard(shards)
 	if got := n.log.committed(id); got != 0 {
 		t.Fatalf("offset %d was committed before the timeline had the entry", got)
@@ -60,13 +61,13 @@ func TestPushesGoOnAndNothingIsCommittedWhileTheTimelineIsAway(t *testing.T) {
 		t.Fatalf("Range = %d entries, %v; want the one that is not stored", len(page), err)
 	}
 	n.timeline.setAway(false)
-	eventually(t, "the offset is committed", func() bool { return n.log.committed(id) == 1 })
+	await.That(t, "the offset is committed", func() bool { return n.log.committed(id) == 1 })
 }
 
 func TestAPageHoldsWhatIsNotStoredYet(t *testing.T) {
 	n := start(t)
 	n.publish(t, note("all", "a"))
-	eventually(t, "a is stored", func() bool { return n.log.committed(hub.All.Shard(shards)) == 1 })
+	await.That(t, "a is stored", func() bool { return n.log.committed(hub.All.Shard(shards)) == 1 })
 	n.timeline.setAway(true)
 	n.publish(t, note("all", "b"))
 	page, err := n.core.List(t.Context(), hub.Query{Ranges: []hub.Range{{Stream: "all"}}, Limit: 10})
@@ -82,7 +83,7 @@ func TestARestartAfterACrashGivesTheSameNumbers(t *testing.T) {
 	for i := range 3000 {
 		n.publish(t, note(hub.MallStream(fmt.Sprint(rng.IntN(20))), fmt.Sprint(i-rng.IntN(2))))
 	}
-	eventually(t, "all is stored", func() bool { return n.held() == 0 })
+	await.That(t, "all is stored", func() bool { return n.held() == 0 })
 	want := maps.Clone(n.timeline.entries["mall:3"]) // the replay writes into the same timeline
 
 	// The crash: some of what is stored was never committed.
@@ -93,7 +94,7 @@ func TestARestartAfterACrashGivesTheSameNumbers(t *testing.T) {
 	again := newNode(t, n.timeline, crashed)
 	defer again.host.Stop(context.Background())
 	again.claim(t)
-	eventually(t, "the replay is stored", func() bool {
+	await.That(t, "the replay is stored", func() bool {
 		id := hub.Stream("mall:3").Shard(shards)
 		return crashed.committed(id) == int64(len(crashed.records[id]))
 	})
@@ -114,7 +115,7 @@ func TestThousandsOfStreamsWakeWithAHandfulOfQueries(t *testing.T) {
 	for i := range 3000 {
 		n.publish(t, note(hub.AdminStream(fmt.Sprint(i)), "x"))
 	}
-	eventually(t, "all actors wait to be woken", func() bool {
+	await.That(t, "all actors wait to be woken", func() bool {
 		n.host.loader.mu.Lock()
 		queued := len(n.host.loader.sleepers)
 		n.host.loader.mu.Unlock()
@@ -122,7 +123,7 @@ func TestThousandsOfStreamsWakeWithAHandfulOfQueries(t *testing.T) {
 		return queued+asked == 3000
 	})
 	n.timeline.setAway(false)
-	eventually(t, "all is stored", func() bool {
+	await.That(t, "all is stored", func() bool {
 		n.timeline.mu.Lock()
 		defer n.timeline.mu.Unlock()
 		return len(n.timeline.entries) == 3000
@@ -260,7 +261,7 @@ func TestActorsOfAKeptShardStayWarmAndSkipWhatTheyHave(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.publish(t, note("all", "b"))
-	eventually(t, "b is delivered", func() bool { return len(n.sink.got("all")) == 2 })
+	await.That(t, "b is delivered", func() bool { return len(n.sink.got("all")) == 2 })
 	if n.timeline.loads != loads {
 		t.Error("a kept shard's stream was loaded again")
 	}
@@ -277,7 +278,7 @@ func TestSomebodyElsesProgressEndsTheWarmActors(t *testing.T) {
 	if err := n.host.Own(t.Context(), id, 5, 40, 40); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the followers are told", func() bool {
+	await.That(t, "the followers are told", func() bool {
 		n.sink.mu.Lock()
 		defer n.sink.mu.Unlock()
 		return slices.Contains(n.sink.lost, hub.All)
@@ -288,8 +289,8 @@ func TestQuietStreamsArePassivatedAndComeBackWithoutLoss(t *testing.T) {
 	n := start(t)
 	for round := range 5 {
 		n.publish(t, note("mall:1", fmt.Sprint(round)))
-		eventually(t, "it is stored", func() bool { return n.held() == 0 })
-		eventually(t, "the actor is passivated", func() bool {
+		await.That(t, "it is stored", func() bool { return n.held() == 0 })
+		await.That(t, "the actor is passivated", func() bool {
 			n.host.sweep()
 			return n.host.alive() == 0
 		})
@@ -307,7 +308,7 @@ func TestARecordOfAnImpossibleStreamHoldsNothingUp(t *testing.T) {
 	if err := n.host.Apply(t.Context(), id, []hub.Record{bad}, 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is passed over", func() bool { return n.log.committed(id) == 1 })
+	await.That(t, "it is passed over", func() bool { return n.log.committed(id) == 1 })
 }
 
 func TestConsumptionPausesWhenTooMuchWaits(t *testing.T) {

@@ -406,15 +406,6 @@ func start(t *testing.T) *node {
 	return n
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 func note(stream hub.Stream, id string) hub.Record {
 	return hub.Record{Stream: stream, Kind: hub.Notification, ID: id, Type: "NOTICE", Payload: []byte(`{"id":"` + id + `"}`)}
 }

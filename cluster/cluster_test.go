@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"bongsu/cluster/view"
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -367,35 +368,10 @@ func together(t *testing.T, l *lan, names ...string) []*member {
 	return members
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, patience time.Duration, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// promptly checks that something takes no longer than it should, and tries a few times:
-// a busy machine is slow now and then, and what waits for something is so each time.
-func promptly(t *testing.T, most time.Duration, do func() (took time.Duration)) {
-	t.Helper()
-	var took time.Duration
-	for range 4 {
-		if took = do(); took <= most {
-			return
-		}
-	}
-	t.Errorf("it took %s at last, and more than %s each time", took, most)
-}
-
 // agree waits until all see exactly each other.
 func agree(t *testing.T, members ...*member) {
 	t.Helper()
-	eventually(t, "all see each other", 20*time.Second, func() bool {
+	await.That(t, "all see each other", func() bool {
 		var want []string
 		for _, m := range members {
 			want = append(want, m.ID())

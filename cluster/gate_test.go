@@ -9,6 +9,7 @@ import (
 
 	"bongsu/cluster/view"
 	"bongsu/cluster/wire"
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -138,7 +139,7 @@ func TestAStreamThatLoadsLateIsFollowedIfItIsWishedStill(t *testing.T) {
 				if test.ends {
 					before := w.owner.waiting()
 					w.unfollow("mall:1")
-					soon(t, "the owner was told", func() bool { return w.owner.waiting() > before })
+					await.That(t, "the owner was told", func() bool { return w.owner.waiting() > before })
 				}
 				if test.again {
 					w.follow("mall:1", "all")

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"bongsu/cluster/view"
+	"bongsu/internal/await"
 )
 
 func TestNodesFindEachOtherThroughOneSeed(t *testing.T) {
@@ -38,20 +39,20 @@ func TestEverybodyLearnsAtOnceWhoOwnsWhat(t *testing.T) {
 		return ok && id == who.ID()
 	}
 	shards := []int32{0, 1, 2}
-	promptly(t, 500*time.Millisecond, func() time.Duration {
+	await.AtMost(t, 500*time.Millisecond, func() time.Duration {
 		begun, next := time.Now(), int32(len(shards))
 		shards = append(shards, next)
 		a.holder.own(1, shards...)
 		a.OwnershipChanged()
 		for _, m := range members {
-			eventually(t, "the owner of a shard is known", 20*time.Second, func() bool { return owns(m, next, a) })
+			await.That(t, "the owner of a shard is known", func() bool { return owns(m, next, a) })
 		}
 		return time.Since(begun)
 	})
 	b.holder.own(2, 3)
 	b.OwnershipChanged()
 	for _, m := range members {
-		eventually(t, "the claim of the later generation holds", 20*time.Second, func() bool { return owns(m, 3, b) && owns(m, 2, a) })
+		await.That(t, "the claim of the later generation holds", func() bool { return owns(m, 3, b) && owns(m, 2, a) })
 	}
 	moves := members[2].Moves()
 	if len(moves) == 0 || moves[0].Shard != 3 || moves[0].From != "a" || moves[0].To != "b" {
@@ -64,7 +65,7 @@ func TestANodeThatLeavesIsNotTakenForDead(t *testing.T) {
 	l := newLAN()
 	members := together(t, l, "a", "b")
 	a, b := members[0], members[1]
-	promptly(t, 2*time.Second, func() time.Duration {
+	await.AtMost(t, 2*time.Second, func() time.Duration {
 		c := start(t, l, "c", a)
 		agree(t, a, b, c)
 		begun := time.Now()
@@ -95,15 +96,15 @@ func TestAKilledNodeIsNoticedAtOnceAndRemovedFromTheGroups(t *testing.T) {
 	agree(t, a, b, c)
 	for _, m := range []*member{a, b, c} {
 		// Answers come over connections both ways.
-		eventually(t, "connections to all stand", 20*time.Second, func() bool {
+		await.That(t, "connections to all stand", func() bool {
 			list := m.Members(t.Context())
 			return len(list) == 3 && !slices.ContainsFunc(list, func(other Member) bool { return !other.Reachable })
 		})
 	}
 	c.Stop() // without Leave
 	agree(t, a, b)
-	eventually(t, "a tells that c's process is gone", 20*time.Second, func() bool { return log.count(string(whyRefused)) == 1 })
-	eventually(t, "c was removed from the groups", 20*time.Second, func() bool {
+	await.That(t, "a tells that c's process is gone", func() bool { return log.count(string(whyRefused)) == 1 })
+	await.That(t, "c was removed from the groups", func() bool {
 		return slices.Contains(slices.Concat(a.evictions(), b.evictions()), "c")
 	})
 }
@@ -117,14 +118,14 @@ func TestANodeThatWasCutOffIsRebornUnderANewID(t *testing.T) {
 	was, root := c.ID(), c.Root()
 	l.split(1, "c")
 	agree(t, a, b)
-	eventually(t, "c is alone", 20*time.Second, func() bool { return c.Peers() == 0 })
+	await.That(t, "c is alone", func() bool { return c.Peers() == 0 })
 	if got := c.evictions(); len(got) > 1 {
 		t.Errorf("the node that was cut off removed %v from the groups", got)
 	}
 	l.heal()
-	eventually(t, "c has a new id", 20*time.Second, func() bool { return c.ID() != was })
+	await.That(t, "c has a new id", func() bool { return c.ID() != was })
 	agree(t, a, b, c)
-	eventually(t, "c joined its groups anew", 20*time.Second, func() bool { return c.rejoins() == 1 })
+	await.That(t, "c joined its groups anew", func() bool { return c.rejoins() == 1 })
 	c.holder.mu.Lock()
 	letGo := c.holder.letGo
 	c.holder.mu.Unlock()
@@ -142,7 +143,7 @@ func TestANodeThatOneOtherDroppedIsReborn(t *testing.T) {
 	a, c := members[0], members[2]
 	was := c.ID()
 	a.present.Load().found <- finding{was, whyRefused} // a false alarm
-	eventually(t, "c has a new id", 20*time.Second, func() bool { return c.ID() != was })
+	await.That(t, "c has a new id", func() bool { return c.ID() != was })
 	agree(t, members...)
 }
 
@@ -176,7 +177,7 @@ func TestAnEvictionUnderWayHoldsNoRebirthUp(t *testing.T) {
 	busy, other := members[i], members[1-i]
 	was := busy.ID()
 	other.present.Load().found <- finding{was, whyRefused}
-	eventually(t, "who removes the dead node from the groups has a new id", 20*time.Second, func() bool { return busy.ID() != was })
+	await.That(t, "who removes the dead node from the groups has a new id", func() bool { return busy.ID() != was })
 }
 
 func TestManyLivesLeaveNothingBehind(t *testing.T) {
@@ -185,7 +186,7 @@ func TestManyLivesLeaveNothingBehind(t *testing.T) {
 	rebear := func() (took time.Duration) {
 		was, begun := b.ID(), time.Now()
 		a.present.Load().found <- finding{was, whyRefused}
-		eventually(t, "b has a new id", 20*time.Second, func() bool { return b.ID() != was })
+		await.That(t, "b has a new id", func() bool { return b.ID() != was })
 		took = time.Since(begun)
 		agree(t, members...)
 		return took
@@ -197,7 +198,7 @@ func TestManyLivesLeaveNothingBehind(t *testing.T) {
 			t.Errorf("b was reborn after %s, want %s and more", took, least)
 		}
 	}
-	eventually(t, "there are no more goroutines than before", 10*time.Second, func() bool { return runtime.NumGoroutine() <= before+5 })
+	await.That(t, "there are no more goroutines than before", func() bool { return runtime.NumGoroutine() <= before+5 })
 }
 
 func TestAClusterThatWasSplitInTwoBecomesOneAgain(t *testing.T) {
@@ -212,7 +213,7 @@ func TestAClusterThatWasSplitInTwoBecomesOneAgain(t *testing.T) {
 	reborn := func() (first, second int) {
 		return members[0].rejoins() + members[1].rejoins(), members[2].rejoins() + members[3].rejoins()
 	}
-	eventually(t, "both nodes of one side joined their groups anew", 20*time.Second, func() bool {
+	await.That(t, "both nodes of one side joined their groups anew", func() bool {
 		first, second := reborn()
 		return first+second == 2
 	})
@@ -260,13 +261,13 @@ func TestNamesakesThatStartedApartAreToldOfAndRemoveNeitherFromTheGroups(t *test
 	l.heal()
 	agree(t, first, second)
 	const told = "level=ERROR msg=\"another living node has this node's name"
-	eventually(t, "both tell", 20*time.Second, func() bool { return log.count(told) == 2 })
+	await.That(t, "both tell", func() bool { return log.count(told) == 2 })
 	time.Sleep(2*repetition + 100*time.Millisecond)
 	if n := log.count(told); n != 2 {
 		t.Errorf("told %d times within a minute", n)
 	}
 	l.split(1, "elsewhere")
-	eventually(t, "each finds the other gone", 20*time.Second, func() bool { return first.Peers()+second.Peers() == 0 })
+	await.That(t, "each finds the other gone", func() bool { return first.Peers()+second.Peers() == 0 })
 	time.Sleep(2 * evictionStep)
 	if got := slices.Concat(first.evictions(), second.evictions()); len(got) > 0 {
 		t.Errorf("removed from the groups: %v", got)
@@ -277,7 +278,7 @@ func TestALivingNodesNameIsRefused(t *testing.T) {
 	t.Parallel()
 	l := newLAN()
 	a := start(t, l, "a")
-	promptly(t, 3*time.Second, func() time.Duration {
+	await.AtMost(t, 3*time.Second, func() time.Duration {
 		second := prepare(t, l, "a", func(o *Options) { o.Join = []string{a.Joinable()} })
 		begun := time.Now()
 		err := second.Start(t.Context(), second.holder)
@@ -298,7 +299,7 @@ func TestAKilledNodeComesBackUnderItsName(t *testing.T) {
 			l := newLAN()
 			members := together(t, l, "a", "b")
 			a, b := members[0], members[1]
-			promptly(t, 2*time.Second, func() time.Duration {
+			await.AtMost(t, 2*time.Second, func() time.Duration {
 				bind := b.Joinable()
 				b.Stop()
 				b = prepare(t, l, "b", func(o *Options) {
@@ -343,7 +344,7 @@ func TestWhoAnswersAtAnAddressStaysWhateverTheClocksSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.present.Load().gossip.note(&memberlist.Node{Name: former.ID, Addr: at.Addr().AsSlice(), Port: at.Port(), Meta: meta})
-	eventually(t, "one of the two is found gone", 10*time.Second, func() bool { return log.count(string(whyReplaced)) > 0 })
+	await.That(t, "one of the two is found gone", func() bool { return log.count(string(whyReplaced)) > 0 })
 	time.Sleep(repetition + 200*time.Millisecond) // whoever was dropped would be told
 	agree(t, a, b)
 	if b.ID() != was || log.count("member_id=former why=\""+string(whyReplaced)) != 1 {
@@ -398,7 +399,7 @@ func TestOperatorsSeeHowEveryMemberFares(t *testing.T) {
 		members = append(members, m)
 	}
 	agree(t, members...)
-	eventually(t, "both are seen", 10*time.Second, func() bool {
+	await.That(t, "both are seen", func() bool {
 		list := members[0].Members(t.Context())
 		for _, m := range list {
 			sessions := int64(slices.Index([]string{"a", "b"}, m.Name) + 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -43,7 +44,7 @@ func single(t *testing.T, change func(*Options)) *Node {
 func TestANodeAloneIsUpAtOnceAndOwnsWhatItIsGiven(t *testing.T) {
 	var node *Node
 	var owner *holder
-	promptly(t, 500*time.Millisecond, func() time.Duration {
+	await.AtMost(t, 500*time.Millisecond, func() time.Duration {
 		node, owner = single(t, nil), &holder{}
 		begun := time.Now()
 		if err := node.Start(t.Context(), owner); err != nil {
@@ -55,7 +56,7 @@ func TestANodeAloneIsUpAtOnceAndOwnsWhatItIsGiven(t *testing.T) {
 	})
 	owner.own(3, 0, 7)
 	node.OwnershipChanged()
-	eventually(t, "the view shows what it owns", 20*time.Second, func() bool { return len(node.View().Unowned()) == testShards-2 })
+	await.That(t, "the view shows what it owns", func() bool { return len(node.View().Unowned()) == testShards-2 })
 	if id, ok := node.View().Owner(7); !ok || id != node.ID() {
 		t.Errorf("shard 7 is %q's", id)
 	}
@@ -157,7 +158,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	t.Cleanup(node.Stop)
 	node.OwnershipChanged()
 	want := map[string]float64{"bongsu_cluster_members": 1, "bongsu_cluster_unowned_shards": testShards - 2, "bongsu_cluster_moves_total": 2, "bongsu_link_streams": 0}
-	eventually(t, "the metrics say what is", 20*time.Second, func() bool {
+	await.That(t, "the metrics say what is", func() bool {
 		families, err := registry.Gather()
 		if err != nil {
 			t.Fatal(err)

@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
+
+	"bongsu/internal/await"
 )
 
 func mustKeys(t *testing.T, of string) *keys {
@@ -218,7 +220,7 @@ func TestANodeWithAWrongSecretChangesNothing(t *testing.T) {
 	}
 	t.Cleanup(stranger.Stop)
 	const told = "does not hold the cluster's secret"
-	eventually(t, "a tells of it", 20*time.Second, func() bool { return log.count(told) > 0 })
+	await.That(t, "a tells of it", func() bool { return log.count(told) > 0 })
 	time.Sleep(rejoining + time.Second) // it tries again
 	if stranger.Peers() != 0 || a.Peers() != 1 || b.Peers() != 1 {
 		t.Errorf("peers: stranger %d, a %d, b %d", stranger.Peers(), a.Peers(), b.Peers())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bongsu/cluster/wire"
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -30,7 +31,7 @@ func TestACallWaitsForAnOwnerAndGoesOnAtOnceWhenThereIsOne(t *testing.T) {
 			done <- result{heads, time.Now(), err}
 		}()
 		// The wait is the longest then, and has just begun: at least 100 ms are left.
-		soon(t, "the backoff has grown", func() bool { return b.metric(t, "bongsu_call_retries_total", nil) >= before+7 })
+		await.That(t, "the backoff has grown", func() bool { return b.metric(t, "bongsu_call_retries_total", nil) >= before+7 })
 		moved := time.Now()
 		w.move(0, "all")
 		got := <-done
@@ -99,7 +100,7 @@ func TestCallsToANodeThatHangsEndAtTheirDeadline(t *testing.T) {
 		done := make(chan error)
 		last := b.traffic.calls.id() // the follow above waits on
 		go func() { done <- second(b.traffic.Heads(patience(t, 8*time.Second), []hub.Stream{"all"})) }()
-		soon(t, "the call is under way", func() bool { return b.traffic.calls.waits(last, a.id()) })
+		await.That(t, "the call is under way", func() bool { return b.traffic.calls.waits(last, a.id()) })
 		w.remove(0)
 		start = time.Now()
 		w.move(1, "all")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bongsu/cluster/wire"
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -23,7 +24,7 @@ func (s *station) follow(t testing.TB, stream hub.Stream) hub.Head {
 
 func (s *station) reaches(t *testing.T, stream hub.Stream, seq uint64) {
 	t.Helper()
-	soon(t, fmt.Sprintf("%s has entry %d of %s", s.name, seq, stream), func() bool {
+	await.That(t, fmt.Sprintf("%s has entry %d of %s", s.name, seq, stream), func() bool {
 		_, last := s.follower.seqs(t, stream)
 		return last == seq
 	})
@@ -56,7 +57,7 @@ func TestANodeFollowsAStreamOfAnotherFromItsHeadOn(t *testing.T) {
 		f.Marked("7", map[hub.Stream]uint64{"all": 9})
 		f.Retained("admin:7", 5)
 	}
-	soon(t, "marks and floor came", func() bool {
+	await.That(t, "marks and floor came", func() bool {
 		b.follower.mu.Lock()
 		defer b.follower.mu.Unlock()
 		return b.follower.marks["7"]["all"] == 9 && b.follower.floors["admin:7"] == 5
@@ -65,7 +66,7 @@ func TestANodeFollowsAStreamOfAnotherFromItsHeadOn(t *testing.T) {
 		t.Errorf("the follower counts %d streams, the owner %d; want 2", in, out)
 	}
 	b.traffic.Unfollow("all")
-	soon(t, "the owner has no follower", func() bool { return a.owner.followers("all") == 0 })
+	await.That(t, "the owner has no follower", func() bool { return a.owner.followers("all") == 0 })
 	if in, out := b.traffic.in.streams(), a.traffic.out.streams(); in != 1 || out != 1 {
 		t.Errorf("the follower counts %d streams, the owner %d; want 1", in, out)
 	}
@@ -109,19 +110,19 @@ func TestALostBatchLosesTheStreamsOfTheLinkAndFollowingAgainHeals(t *testing.T) 
 			})
 			a.owner.add(t, "all", 1, 10)
 			if alsoLater {
-				soon(t, "the first batch went", func() bool {
+				await.That(t, "the first batch went", func() bool {
 					return a.metric(t, "bongsu_link_messages_total", map[string]string{"type": "batch"}) == 1
 				})
 				a.owner.add(t, "all", 1, 10)
 			}
-			soon(t, "both streams are lost", func() bool { return b.follower.losses("all") == 1 && b.follower.losses("mall:1") == 1 })
+			await.That(t, "both streams are lost", func() bool { return b.follower.losses("all") == 1 && b.follower.losses("mall:1") == 1 })
 			if n := b.metric(t, "bongsu_link_repairs_total", map[string]string{"peer": "node-a", "reason": "hole"}); n != 1 {
 				t.Errorf("%v repairs counted", n)
 			}
 			head := b.follow(t, "all")
 			a.owner.add(t, "all", 1, 10)
 			b.reaches(t, "all", head.Seq+1)
-			soon(t, "the broken link is let go", func() bool { return a.owner.followers("all") == 1 && a.owner.followers("mall:1") == 0 })
+			await.That(t, "the broken link is let go", func() bool { return a.owner.followers("all") == 1 && a.owner.followers("mall:1") == 0 })
 		})
 	}
 }
@@ -133,7 +134,7 @@ func TestAStreamWhoseActorEndsIsLostThroughTheLink(t *testing.T) {
 	b.follow(t, "all")
 	a.owner.add(t, "all", 5, 10)
 	a.owner.letGo("all")
-	soon(t, "lost", func() bool { return b.follower.losses("all") == 1 })
+	await.That(t, "lost", func() bool { return b.follower.losses("all") == 1 })
 	b.reaches(t, "all", 5)
 	b.follow(t, "all")
 	a.owner.add(t, "all", 1, 10)
@@ -181,7 +182,7 @@ func TestAShardThatMovesLosesOnlyItsStreams(t *testing.T) {
 	b.reaches(t, "mall:1", 1)
 	a.owner.add(t, "all", 1, 10)
 	b.reaches(t, "all", 1)
-	soon(t, "the old owner has no follower", func() bool { return a.owner.followers("mall:1") == 0 })
+	await.That(t, "the old owner has no follower", func() bool { return a.owner.followers("mall:1") == 0 })
 }
 
 func TestAFollowerThatIsTooSlowLosesItsLinkAndNothingElseWaits(t *testing.T) {
@@ -201,15 +202,15 @@ func TestAFollowerThatIsTooSlowLosesItsLinkAndNothingElseWaits(t *testing.T) {
 		}
 	}()
 	a.reaches(t, "all", 200) // or the owner would wait until the other takes something
-	soon(t, "the overflow is counted", func() bool {
+	await.That(t, "the overflow is counted", func() bool {
 		return a.metric(t, "bongsu_link_overflows_total", map[string]string{"peer": "node-b"}) == 1
 	})
-	soon(t, "the owner let the link go", func() bool { return a.owner.followers("all") == 1 })
+	await.That(t, "the owner let the link go", func() bool { return a.owner.followers("all") == 1 })
 	b.follower.mu.Lock()
 	b.follower.hold = nil
 	b.follower.mu.Unlock()
 	close(hold)
-	soon(t, "lost", func() bool { return b.follower.losses("all") == 1 })
+	await.That(t, "lost", func() bool { return b.follower.losses("all") == 1 })
 	b.follower.forget("all")
 	if head := b.follow(t, "all"); head.Seq != 200 {
 		t.Errorf("followed again from %d", head.Seq)
@@ -245,12 +246,12 @@ func TestALinkThatFallsSilentIsBrokenAndItsOwnerSuspected(t *testing.T) {
 		b.follow(t, "all")
 		b.only(func(any) bool { return false })
 		start := time.Now()
-		soon(t, "lost", func() bool { return b.follower.losses("all") == 1 })
+		await.That(t, "lost", func() bool { return b.follower.losses("all") == 1 })
 		if took := time.Since(start); took > linkPatience+2*watchEvery {
 			t.Errorf("noticed after %s", took)
 		}
-		soon(t, "its owner is suspected", func() bool { _, told := b.suspected.Load(a.id()); return told })
-		soon(t, "the owner lets the link go", func() bool { return a.owner.followers("all") == 0 })
+		await.That(t, "its owner is suspected", func() bool { _, told := b.suspected.Load(a.id()); return told })
+		await.That(t, "the owner lets the link go", func() bool { return a.owner.followers("all") == 0 })
 		b.only(nil)
 		b.follow(t, "all")
 		a.owner.add(t, "all", 1, 10)
@@ -275,7 +276,7 @@ func TestOneEntryForAllIsOneMessageToEachNode(t *testing.T) {
 		}
 	}
 	for _, s := range []*station{b, c} {
-		soon(t, s.name+" counts one entry", func() bool {
+		await.That(t, s.name+" counts one entry", func() bool {
 			return s.metric(t, "bongsu_link_entries_total", map[string]string{"peer": "node-a", "direction": "in"}) == 1
 		})
 	}
@@ -299,7 +300,7 @@ func TestManyStreamsAreFollowedWithFewCalls(t *testing.T) {
 				}
 			})
 		}
-		soon(t, "all are wanted", func() bool { return b.traffic.in.streams() == len(streams) })
+		await.That(t, "all are wanted", func() bool { return b.traffic.in.streams() == len(streams) })
 		close(stall)
 		group.Wait()
 		full := (len(streams) + maxPlaces - 1) / maxPlaces
@@ -335,20 +336,20 @@ func TestAFollowThatWasGivenUpLeavesNoFollower(t *testing.T) {
 		_, err := b.traffic.Follow(ctx, "all")
 		given <- err
 	}()
-	soon(t, "the owner is asked", func() bool { a.owner.mu.Lock(); defer a.owner.mu.Unlock(); return a.owner.calls > 0 })
+	await.That(t, "the owner is asked", func() bool { a.owner.mu.Lock(); defer a.owner.mu.Unlock(); return a.owner.calls > 0 })
 	cancel()
 	if err := <-given; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	b.traffic.Unfollow("all")
-	soon(t, "the owner knows", func() bool {
+	await.That(t, "the owner knows", func() bool {
 		out := a.traffic.out.find(b.id(), 1)
 		out.wishes.Lock()
 		defer out.wishes.Unlock()
 		return len(out.wanted) == 0
 	})
 	close(stall)
-	soon(t, "the call is answered", func() bool {
+	await.That(t, "the call is answered", func() bool {
 		return b.metric(t, "bongsu_link_messages_total", map[string]string{"type": "call"}) >= 2 && a.traffic.gate.bound.TryAcquire(gateBound)
 	})
 	if a.owner.followers("all") != 0 {
@@ -363,7 +364,7 @@ func TestAFollowUnderWayEndsWithTheNode(t *testing.T) {
 		a.only(func(any) bool { return false })
 		done := make(chan error)
 		go func() { done <- second(b.traffic.Follow(patience(t, 20*time.Second), "all")) }()
-		soon(t, "the call went", func() bool { return b.metric(t, "bongsu_link_messages_total", map[string]string{"type": "call"}) == 1 })
+		await.That(t, "the call went", func() bool { return b.metric(t, "bongsu_link_messages_total", map[string]string{"type": "call"}) == 1 })
 		start := time.Now()
 		b.traffic.stop()
 		if err := <-done; !hub.Temporary(err) || time.Since(start) > 0 {

@@ -2,7 +2,8 @@ package cluster
 
 import (
 	"testing"
-	"time"
+
+	"bongsu/internal/await"
 )
 
 func TestANodeThatHearsNothingOfTheGroupFollowsItsFormerStreamsAtTheirNewOwner(t *testing.T) {
@@ -30,7 +31,7 @@ func TestANodeThatHearsNothingOfTheGroupFollowsItsFormerStreamsAtTheirNewOwner(t
 	b.owner.add(t, "all", 3, 10)
 	a.reaches(t, "all", 3)
 	a.traffic.Unfollow("all")
-	soon(t, "the new owner has no follower", func() bool { return b.owner.followers("all") == 0 })
+	await.That(t, "the new owner has no follower", func() bool { return b.owner.followers("all") == 0 })
 }
 
 func TestAStreamIsUnfollowedWhereverItMayBeFollowed(t *testing.T) {
@@ -47,7 +48,7 @@ func TestAStreamIsUnfollowedWhereverItMayBeFollowed(t *testing.T) {
 	if a.owner.followers("all") != 0 {
 		t.Error("followed still at this node")
 	}
-	soon(t, "the other node has no follower", func() bool { return b.owner.followers("all") == 0 })
+	await.That(t, "the other node has no follower", func() bool { return b.owner.followers("all") == 0 })
 }
 
 func TestWhoAnnouncesAShardInALaterGenerationHasItYielded(t *testing.T) {
@@ -56,10 +57,10 @@ func TestWhoAnnouncesAShardInALaterGenerationHasItYielded(t *testing.T) {
 	a, b := members[0], members[1]
 	a.holder.own(4, 1, 2)
 	a.OwnershipChanged()
-	eventually(t, "b knows what a has", 20*time.Second, func() bool { return b.holder.yields(2) == 4 })
+	await.That(t, "b knows what a has", func() bool { return b.holder.yields(2) == 4 })
 	b.holder.own(5, 2)
 	b.OwnershipChanged()
-	eventually(t, "a is told", 20*time.Second, func() bool { return a.holder.yields(2) == 5 })
+	await.That(t, "a is told", func() bool { return a.holder.yields(2) == 5 })
 	if a.holder.yields(1) != 0 {
 		t.Error("it is told to yield what nobody else announces")
 	}

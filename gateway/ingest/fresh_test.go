@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
 )
@@ -55,7 +56,7 @@ func TestNothingIsAppendedForAClaimThatMayBeAnothers(t *testing.T) {
 		t.Errorf("appended %v", ids)
 	}
 	deaf.Store(false)
-	eventually(t, "appended", func() bool { return slices.Equal(j.ids(hub.All), []string{"stopped"}) })
+	await.That(t, "appended", func() bool { return slices.Equal(j.ids(hub.All), []string{"stopped"}) })
 }
 
 // appendFunc is a Journal.

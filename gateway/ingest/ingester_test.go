@@ -13,6 +13,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
 	"bongsu/internal/testenv"
@@ -151,17 +152,6 @@ func (b *bench) dead(want int) []*sarama.ConsumerMessage {
 	return letters
 }
 
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
 func jsonEvent(id string, targets ...string) string {
 	return fmt.Sprintf(`{"id":%q,"type":"T","title":"t","targets":["%s"]}`, id, strings.Join(targets, `","`))
 }
@@ -195,7 +185,7 @@ func TestEventsReachEachTargetInOrder(t *testing.T) {
 	b.publish(0, values...)
 	stop := b.run(j)
 	for _, stream := range []hub.Stream{"mall:1", "admin:7"} {
-		eventually(t, "all appended", func() bool { return len(j.ids(stream)) == len(ids) })
+		await.That(t, "all appended", func() bool { return len(j.ids(stream)) == len(ids) })
 		if !slices.Equal(j.ids(stream), ids) {
 			t.Errorf("%s: out of order", stream)
 		}
@@ -204,7 +194,7 @@ func TestEventsReachEachTargetInOrder(t *testing.T) {
 	more, _ := series("more", 3, "mall:1")
 	b.publish(0, more...)
 	b.run(j)
-	eventually(t, "the rest appended", func() bool { return len(j.ids("mall:1")) >= len(ids)+3 })
+	await.That(t, "the rest appended", func() bool { return len(j.ids("mall:1")) >= len(ids)+3 })
 	if got := j.ids("mall:1"); len(got) != len(ids)+3 {
 		t.Errorf("%d records were appended again after an orderly stop", len(got)-len(ids)-3)
 	}
@@ -222,7 +212,7 @@ func TestMalformedRecordsGoToTheDeadLetterTopic(t *testing.T) {
 	b.publish(1, jsonEvent("after", "all"))
 	start := time.Now()
 	b.run(j)
-	eventually(t, "the good ones appended", func() bool { return slices.Equal(j.ids(hub.All), []string{"before", "after"}) })
+	await.That(t, "the good ones appended", func() bool { return slices.Equal(j.ids(hub.All), []string{"before", "after"}) })
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("%d malformed records took %v", many, took)
 	}
@@ -245,7 +235,7 @@ func TestARecordOfALongValueIsCutAndBlocksNothing(t *testing.T) {
 	b, j := newBench(t), &journal{}
 	b.publish(0, strings.Repeat("x", 950_000), jsonEvent("after", "all"))
 	b.run(j)
-	eventually(t, "the next appended", func() bool { return len(j.ids(hub.All)) == 1 })
+	await.That(t, "the next appended", func() bool { return len(j.ids(hub.All)) == 1 })
 	if letter := b.dead(1)[0]; len(letter.Value) != cutTo {
 		t.Errorf("the letter has %d bytes", len(letter.Value))
 	}
@@ -263,7 +253,7 @@ func TestWhatTheJournalCannotTakeIsADeadLetter(t *testing.T) {
 	b.publish(0, values...)
 	b.run(j)
 	want := slices.Delete(slices.Clone(ids), 3, 4)
-	eventually(t, "the others appended", func() bool { return slices.Equal(j.ids(hub.All), want) })
+	await.That(t, "the others appended", func() bool { return slices.Equal(j.ids(hub.All), want) })
 	b.dead(1)
 }
 
@@ -280,7 +270,7 @@ func TestAJournalThatIsAwayDelaysAndLosesNothing(t *testing.T) {
 	for part := range slices.Chunk(values, 20) {
 		b.publish(0, part...)
 	}
-	eventually(t, "all appended", func() bool { return len(j.ids(hub.All)) >= len(ids) })
+	await.That(t, "all appended", func() bool { return len(j.ids(hub.All)) >= len(ids) })
 	stop()
 	if !slices.Equal(j.ids(hub.All), ids) {
 		t.Error("lost, repeated or out of order")
@@ -313,13 +303,13 @@ func TestNothingIsLostOrReorderedWhenKafkaGoesAway(t *testing.T) {
 	b.run(j)
 	for i, part := range slices.Collect(slices.Chunk(values, 1000)) {
 		b.publish(0, part...)
-		eventually(t, "some appended", func() bool { return len(distinct(j.ids(hub.All))) > i*1000+100 })
+		await.That(t, "some appended", func() bool { return len(distinct(j.ids(hub.All))) > i*1000+100 })
 		b.broker.Stop()
 		time.Sleep(100 * time.Millisecond)
 		b.broker.Start()
 	}
 	for _, stream := range []hub.Stream{hub.All, "mall:1"} {
-		eventually(t, "all appended", func() bool { return len(distinct(j.ids(stream))) == len(ids) })
+		await.That(t, "all appended", func() bool { return len(distinct(j.ids(stream))) == len(ids) })
 		if got := j.ids(stream); !slices.Equal(distinct(got), ids) {
 			t.Errorf("%s: out of order", stream)
 		} else if repeated := len(got) - len(ids); repeated > 3*maxUncommitted {
@@ -335,5 +325,5 @@ func TestRunWaitsForKafka(t *testing.T) {
 	b.run(j)
 	time.Sleep(300 * time.Millisecond) // of trying
 	b.broker.Start()
-	eventually(t, "appended", func() bool { return len(j.ids(hub.All)) == 1 })
+	await.That(t, "appended", func() bool { return len(j.ids(hub.All)) == 1 })
 }

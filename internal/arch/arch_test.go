@@ -25,7 +25,7 @@ const (
 var parts = []string{"actors", "cluster", "gateway", "persistence"}
 
 // harnesses hold what only tests stand on: they may put parts together.
-var harnesses = []string{"internal/testenv", "internal/e2e", "internal/faults", "internal/simulate"}
+var harnesses = []string{"internal/await", "internal/testenv", "internal/e2e", "internal/faults", "internal/simulate"}
 
 func isHarness(pkg string) bool {
 	return slices.ContainsFunc(harnesses, func(h string) bool { return within(pkg, h) })

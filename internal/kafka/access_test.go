@@ -18,6 +18,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -83,7 +84,7 @@ func TestAccessToAKafkaThatLetsNotEverybodyIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, g := firstClaim(t, cfg)
-	eventually(t, "a member", g.Fresh)
+	await.That(t, "a member", g.Fresh)
 }
 
 func TestAccessSaysWhatToChange(t *testing.T) {

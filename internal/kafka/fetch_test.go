@@ -13,6 +13,8 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"bongsu/internal/await"
 )
 
 // emptied is a batch from offset 0 up to last whose records have all been
@@ -127,7 +129,7 @@ func TestNoRecordIsLeftOutThatTheBrokerDoesNotGiveForAWhile(t *testing.T) {
 	})
 	var said lines
 	came := read(t, cfg, &said, asTheyAre, 0, 1)
-	eventually(t, "all come", func() bool { return fmt.Sprint(came(0)) == "[0 1 2]" })
+	await.That(t, "all come", func() bool { return fmt.Sprint(came(0)) == "[0 1 2]" })
 }
 
 func TestABatchWithoutRecordsIsPassed(t *testing.T) {
@@ -144,7 +146,7 @@ func TestABatchWithoutRecordsIsPassed(t *testing.T) {
 	})
 	var said lines
 	came := read(t, cfg, &said, asTheyAre, 0)
-	eventually(t, "what is behind it comes", func() bool { return fmt.Sprint(came(0)) == "[4 5]" })
+	await.That(t, "what is behind it comes", func() bool { return fmt.Sprint(came(0)) == "[4 5]" })
 }
 
 func TestLessIsAskedForOverASlowLink(t *testing.T) {
@@ -160,14 +162,14 @@ func TestLessIsAskedForOverASlowLink(t *testing.T) {
 	})
 	var said lines
 	came := read(t, cfg, &said, func(s *sarama.Config) { s.Net.ReadTimeout = 350 * time.Millisecond }, 0)
-	eventually(t, "it comes", func() bool { return len(came(0)) == 1 })
+	await.That(t, "it comes", func() bool { return len(came(0)) == 1 })
 	if n := tries.Load(); n < 4 || n > 6 { // 16, 8, 4 and 2 MiB
 		t.Errorf("%d tries with more", n)
 	}
 	if n := said.count("level=WARN"); n == 0 || n > 2 {
 		t.Errorf("%d warnings", n)
 	}
-	eventually(t, "said to be over", func() bool { return said.count("fetched again") > 0 })
+	await.That(t, "said to be over", func() bool { return said.count("fetched again") > 0 })
 }
 
 func TestACorruptBatchStopsItsPartitionOnly(t *testing.T) {
@@ -189,16 +191,16 @@ func TestACorruptBatchStopsItsPartitionOnly(t *testing.T) {
 	a := startLogged(t, cfg, nil, said.log())
 	for round := range int64(3) {
 		for id := int32(1); id < 8; id++ {
-			eventually(t, "the others go on", func() bool { return a.offset(id) >= round })
+			await.That(t, "the others go on", func() bool { return a.offset(id) >= round })
 			send(id)
 		}
 	}
-	eventually(t, "the claim fails, and again", func() bool { _, began, _ := a.state(); return began >= 10 })
+	await.That(t, "the claim fails, and again", func() bool { _, began, _ := a.state(); return began >= 10 })
 	if n := said.count("level=ERROR"); n != 1 {
 		t.Errorf("%d errors are logged:\n%s", n, &said.text)
 	}
 	sound.Store(true)
-	eventually(t, "all go on", func() bool { return a.offset(0) == 0 && a.has(8)() })
+	await.That(t, "all go on", func() bool { return a.offset(0) == 0 && a.has(8)() })
 	for id := int32(1); id < 8; id++ {
 		if n := a.claims(id); n != 1 {
 			t.Errorf("%d claims of partition %d began: it failed with the other", n, id)

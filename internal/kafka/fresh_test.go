@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"bongsu/internal/await"
 )
 
 // deaf makes the cluster's coordinator answer no heartbeat until the returned
@@ -57,7 +59,7 @@ func TestAClaimIsFreshWhileTheCoordinatorAnswers(t *testing.T) {
 	}
 	hear := deaf(cluster)
 	defer hear()
-	eventually(t, "nothing was heard for too long", func() bool { return !g.Fresh() })
+	await.That(t, "nothing was heard for too long", func() bool { return !g.Fresh() })
 	if err := within(t, claim, 200*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("fresh though nothing was heard for more than %v: %v", fresh, err)
 	}
@@ -68,7 +70,7 @@ func TestAClaimIsFreshWhileTheCoordinatorAnswers(t *testing.T) {
 	if err := within(t, claim, 10*time.Second); err != nil {
 		t.Errorf("not fresh again: %v", err)
 	}
-	eventually(t, "the member is fresh again", g.Fresh)
+	await.That(t, "the member is fresh again", g.Fresh)
 }
 
 // Who was removed has lost its claims, also when it is a member again at once.
@@ -78,7 +80,7 @@ func TestALostClaimIsNeverFreshAgain(t *testing.T) {
 	waiting := make(chan error, 1)
 	hear := deaf(cluster)
 	defer hear()
-	eventually(t, "nothing was heard for too long", func() bool { return !g.Fresh() })
+	await.That(t, "nothing was heard for too long", func() bool { return !g.Fresh() })
 	go func() { waiting <- claim.AwaitFresh(t.Context()) }()
 	if removed, err := Evict(t.Context(), cfg, []string{"g"}, cfg.ClientID); err != nil || removed != 1 {
 		t.Fatal(removed, err)
@@ -87,7 +89,7 @@ func TestALostClaimIsNeverFreshAgain(t *testing.T) {
 	if err := receive(t, waiting); !errors.Is(err, ErrNoSession) {
 		t.Errorf("got %v", err)
 	}
-	eventually(t, "a member again", func() bool {
+	await.That(t, "a member again", func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return g.member != "" && len(g.claimed) == 1
@@ -128,7 +130,7 @@ func TestClaimsStayFreshWhileARebalanceWaits(t *testing.T) {
 func TestClaimsStayFreshWhileALeaderSharesOut(t *testing.T) {
 	cluster, cfg := cluster(t, kfake.SeedTopics(1, "t"))
 	claim, g := firstClaim(t, named(cfg, "a"))
-	eventually(t, "fresh", g.Fresh)
+	await.That(t, "fresh", g.Fresh)
 	syncing, answer := make(chan struct{}, 1), make(chan struct{})
 	var once atomic.Bool
 	cluster.ControlKey(int16(kmsg.SyncGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -145,7 +147,7 @@ func TestClaimsStayFreshWhileALeaderSharesOut(t *testing.T) {
 		if err := within(t, claim, 2*fresh); err != nil {
 			t.Errorf("not fresh: %v", err)
 		}
-		eventually(t, "the member is fresh, too", g.Fresh)
+		await.That(t, "the member is fresh, too", g.Fresh)
 		time.Sleep(fresh / 4)
 	}
 	close(answer)

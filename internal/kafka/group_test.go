@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -132,28 +133,6 @@ func (w *watch) has(n int) func() bool {
 	}
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain: %s", what)
-		}
-	}
-}
-
-// promptly checks that something takes no longer than it should, and tries a few times:
-// a busy machine is slow now and then, and what waits for something is so each time.
-func promptly(t *testing.T, most time.Duration, do func() (took time.Duration)) {
-	t.Helper()
-	var took time.Duration
-	for range 4 {
-		if took = do(); took <= most {
-			return
-		}
-	}
-	t.Errorf("it took %s at last, and more than %s each time", took, most)
-}
-
 // sender returns a function that appends one record to a partition.
 func sender(t *testing.T, cfg Config) func(id int32) {
 	t.Helper()
@@ -183,11 +162,11 @@ func named(cfg Config, name string) Config {
 func TestClaimsThatStayGoOnAcrossRebalances(t *testing.T) {
 	_, cfg := cluster(t, kfake.SeedTopics(8, "t"))
 	a := startWatch(t, named(cfg, "a"), nil)
-	eventually(t, "a has all", a.has(8))
+	await.That(t, "a has all", a.has(8))
 	b := startWatch(t, named(cfg, "b"), nil)
-	eventually(t, "each has half", func() bool { return a.has(4)() && b.has(4)() })
+	await.That(t, "each has half", func() bool { return a.has(4)() && b.has(4)() })
 	b.stop()
-	eventually(t, "a has all again", a.has(8))
+	await.That(t, "a has all again", a.has(8))
 	if _, began, _ := a.state(); began != 12 {
 		t.Errorf("%d claims began, want 8 and then the 4 that came back", began)
 	}
@@ -196,24 +175,24 @@ func TestClaimsThatStayGoOnAcrossRebalances(t *testing.T) {
 func TestMembersWithoutAPartitionAreToldSo(t *testing.T) {
 	_, cfg := cluster(t, kfake.SeedTopics(1, "t"))
 	a := startWatch(t, named(cfg, "a"), nil)
-	eventually(t, "a has it", a.has(1))
+	await.That(t, "a has it", a.has(1))
 	b := startWatch(t, named(cfg, "b"), nil)
-	eventually(t, "b has none", b.has(0))
+	await.That(t, "b has none", b.has(0))
 	a.stop()
-	eventually(t, "b has it", b.has(1))
+	await.That(t, "b has it", b.has(1))
 }
 
 func TestRejoiningBeginsAllClaimsAnew(t *testing.T) {
 	_, cfg := cluster(t, kfake.SeedTopics(4, "t"))
 	a := startWatch(t, named(cfg, "a"), nil)
 	b := startWatch(t, named(cfg, "b"), nil)
-	eventually(t, "each has half", func() bool { return a.has(2)() && b.has(2)() })
+	await.That(t, "each has half", func() bool { return a.has(2)() && b.has(2)() })
 	_, bBegan, _ := b.state()
-	promptly(t, 2*time.Second, func() time.Duration {
+	await.AtMost(t, 2*time.Second, func() time.Duration {
 		_, aBegan, _ := a.state()
 		start := time.Now()
 		a.group.Rejoin()
-		eventually(t, "a began anew", func() bool {
+		await.That(t, "a began anew", func() bool {
 			_, began, _ := a.state()
 			return began == aBegan+2 && a.has(2)()
 		})
@@ -228,16 +207,16 @@ func TestAMemberThatWithdrawsStaysOutUntilItRejoins(t *testing.T) {
 	_, cfg := cluster(t, kfake.SeedTopics(4, "t"))
 	a := startWatch(t, named(cfg, "a"), nil)
 	b := startWatch(t, named(cfg, "b"), nil)
-	eventually(t, "each has half", func() bool { return a.has(2)() && b.has(2)() })
+	await.That(t, "each has half", func() bool { return a.has(2)() && b.has(2)() })
 	a.group.Withdraw()
-	eventually(t, "b has all", b.has(4))
+	await.That(t, "b has all", b.has(4))
 	a.group.Withdraw() // again: harmless
 	time.Sleep(3 * heartbeat)
 	if running, _, _ := a.state(); running != 0 || !b.has(4)() {
 		t.Errorf("the member came back by itself, to %d claims", running)
 	}
 	a.group.Rejoin()
-	eventually(t, "each has half again", func() bool { return a.has(2)() && b.has(2)() })
+	await.That(t, "each has half again", func() bool { return a.has(2)() && b.has(2)() })
 }
 
 // A claim that does not end keeps the group waiting for a second, commits
@@ -248,9 +227,9 @@ func TestAClaimThatDoesNotEndHoldsUpNobodyForLong(t *testing.T) {
 	free := sync.OnceFunc(func() { close(hold) })
 	a := startWatch(t, named(cfg, "a"), hold)
 	t.Cleanup(free)
-	eventually(t, "a has all", a.has(2))
+	await.That(t, "a has all", a.has(2))
 	b := startWatch(t, named(cfg, "b"), nil)
-	eventually(t, "b has one", b.has(1)) // and the group has not gone on without a: it commits below
+	await.That(t, "b has one", b.has(1)) // and the group has not gone on without a: it commits below
 	var lost int32
 	b.mu.Lock()
 	for id := range b.running {
@@ -264,13 +243,13 @@ func TestAClaimThatDoesNotEndHoldsUpNobodyForLong(t *testing.T) {
 		t.Errorf("cannot commit what stayed: %v", err)
 	}
 	b.stop()
-	eventually(t, "a is given all again", func() bool { _, _, given := a.state(); return given == 2 })
+	await.That(t, "a is given all again", func() bool { _, _, given := a.state(); return given == 2 })
 	time.Sleep(100 * time.Millisecond) // in which the second claim must not begin
 	if _, began, _ := a.state(); began != 2 {
 		t.Errorf("%d claims began", began)
 	}
 	free()
-	eventually(t, "a claims it again", func() bool { _, began, _ := a.state(); return began == 3 })
+	await.That(t, "a claims it again", func() bool { _, began, _ := a.state(); return began == 3 })
 }
 
 // Who hears that a generation was left out must take it that others had
@@ -318,11 +297,11 @@ func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
 	cluster, cfg := cluster(t, kfake.SeedTopics(4, "t"))
 	send := sender(t, cfg)
 	a := startWatch(t, named(cfg, "a"), nil)
-	eventually(t, "a has all", a.has(4))
+	await.That(t, "a has all", a.has(4))
 	joins := joinsOf(cluster, a)
 	go haunt(t, named(cfg, "dead"))
 	// The dead one's join is answered, then it says nothing any more.
-	eventually(t, "a has half", a.has(2))
+	await.That(t, "a has half", a.has(2))
 	b := startWatch(t, named(cfg, "b"), nil)
 	var kept int32
 	a.mu.Lock()
@@ -331,14 +310,14 @@ func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
 	}
 	a.mu.Unlock()
 	// a has joined twice since it had all: for the dead one, and without its half.
-	eventually(t, "a and b wait for the dead one", func() bool {
+	await.That(t, "a and b wait for the dead one", func() bool {
 		g := cluster.GroupInfo("g")
 		return g.State == "PreparingRebalance" && len(g.Members) == 3 && joins.Load() >= 2
 	})
 	for i := range 5 {
 		send(kept)
 		want := int64(i)
-		eventually(t, "a goes on", func() bool { return a.offset(kept) == want })
+		await.That(t, "a goes on", func() bool { return a.offset(kept) == want })
 	}
 	if running, _, _ := b.state(); running != 0 {
 		t.Fatal("the dead member was not waited for: this test shows nothing")
@@ -348,7 +327,7 @@ func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
 	if err != nil || removed != 1 {
 		t.Fatal(removed, err)
 	}
-	eventually(t, "the living share", func() bool { return a.has(2)() && b.has(2)() })
+	await.That(t, "the living share", func() bool { return a.has(2)() && b.has(2)() })
 	if took := time.Since(start); took > session {
 		t.Errorf("it took %v", took)
 	}
@@ -361,20 +340,20 @@ func TestACommittedOffsetThatIsGoneBeginsAtTheOldest(t *testing.T) {
 	_, cfg := cluster(t, kfake.SeedTopics(1, "t"))
 	send := sender(t, cfg)
 	a := startWatch(t, named(cfg, "a"), nil)
-	eventually(t, "a has it", a.has(1))
+	await.That(t, "a has it", a.has(1))
 	if err := a.group.Commit("t", map[int32]int64{0: 99}); err != nil {
 		t.Fatal(err)
 	}
 	a.stop()
 	send(0)
 	b := startWatch(t, named(cfg, "b"), nil)
-	eventually(t, "the record is read", func() bool { return b.has(1)() && b.offset(0) == 0 })
+	await.That(t, "the record is read", func() bool { return b.has(1)() && b.offset(0) == 0 })
 }
 
 func TestANewPartitionIsClaimed(t *testing.T) {
 	cluster, cfg := cluster(t, kfake.SeedTopics(1, "t"))
 	a := startWatch(t, named(cfg, "a"), nil)
-	eventually(t, "a has it", a.has(1))
+	await.That(t, "a has it", a.has(1))
 	settings, err := cfg.Sarama()
 	if err != nil {
 		t.Fatal(err)
@@ -393,7 +372,7 @@ func TestANewPartitionIsClaimed(t *testing.T) {
 	if err := control.RefreshMetadata("t"); err != nil { // it does so by itself once a minute
 		t.Fatal(err)
 	}
-	eventually(t, "a has all three", a.has(3))
+	await.That(t, "a has all three", a.has(3))
 	if _, began, _ := a.state(); began != 3 {
 		t.Errorf("%d claims began", began)
 	}
@@ -404,7 +383,7 @@ func TestEveryRecordComesOnceAndInOrder(t *testing.T) {
 	_, cfg := cluster(t, kfake.SeedTopics(16, "t"))
 	send := sender(t, cfg)
 	a := startWatch(t, named(cfg, "a"), nil)
-	eventually(t, "a has all", a.has(16))
+	await.That(t, "a has all", a.has(16))
 	const each = 40
 	for range each {
 		for id := range int32(16) {
@@ -412,6 +391,6 @@ func TestEveryRecordComesOnceAndInOrder(t *testing.T) {
 		}
 	}
 	for id := range int32(16) {
-		eventually(t, "all of a partition", func() bool { return a.offset(id) == each-1 })
+		await.That(t, "all of a partition", func() bool { return a.offset(id) == each-1 })
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"bongsu/internal/await"
 )
 
 // lines is a log that a test reads.
@@ -44,11 +46,11 @@ func of(cfg Config, fingerprint string) Config {
 func TestAMemberOfAnotherClusterGetsNothingAndTakesNothing(t *testing.T) {
 	cluster, cfg := cluster(t, kfake.SeedTopics(4, "t"))
 	a := startWatch(t, of(named(cfg, "node"), "ours"), nil)
-	eventually(t, "a has all", a.has(4))
+	await.That(t, "a has all", a.has(4))
 	generation := cluster.GroupInfo("g").Epoch
 	var said lines
 	stranger := startLogged(t, of(named(cfg, "node"), "theirs"), nil, said.log())
-	eventually(t, "the stranger is told", func() bool { return said.count("level=ERROR") == 1 })
+	await.That(t, "the stranger is told", func() bool { return said.count("level=ERROR") == 1 })
 	time.Sleep(strangersPause + 500*time.Millisecond) // in which it tries again
 	if _, began, _ := a.state(); began != 4 || !a.has(4)() || cluster.GroupInfo("g").Epoch != generation {
 		t.Errorf("%d claims began, generation %d after %d: the stranger has an effect", began, cluster.GroupInfo("g").Epoch, generation)
@@ -63,7 +65,7 @@ func TestAMemberOfAnotherClusterGetsNothingAndTakesNothing(t *testing.T) {
 		t.Errorf("strangers removed %d members: %v", removed, err)
 	}
 	a.stop()
-	eventually(t, "the group is free for others", stranger.has(4))
+	await.That(t, "the group is free for others", stranger.has(4))
 }
 
 // A partition can be taken away before its claim has begun: while its holder
@@ -82,7 +84,7 @@ func TestWhatWasTakenAwayBeforeItBeganIsNotClaimed(t *testing.T) {
 	a := startWatch(t, named(cfg, "a"), nil)
 	receive(t, asked)
 	b := startWatch(t, named(cfg, "b"), nil)
-	eventually(t, "b has one", b.has(1))
+	await.That(t, "b has one", b.has(1))
 	var lost int32
 	b.mu.Lock()
 	for id := range b.running {
@@ -90,7 +92,7 @@ func TestWhatWasTakenAwayBeforeItBeganIsNotClaimed(t *testing.T) {
 	}
 	b.mu.Unlock()
 	close(answer)
-	eventually(t, "a has the other", a.has(1))
+	await.That(t, "a has the other", a.has(1))
 	if err := a.group.Commit("t", map[int32]int64{lost: 0}); !errors.Is(err, ErrNoSession) {
 		t.Errorf("committed what is another's: %v", err)
 	}

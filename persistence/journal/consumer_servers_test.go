@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"bongsu/internal/await"
 	"bongsu/internal/testenv"
 )
 
@@ -81,7 +82,7 @@ func TestANodeOfAnotherClusterOwnsNothing(t *testing.T) {
 		return c
 	}
 	first := member("first")
-	eventually(t, "the first owns all", func() bool { return len(first.Lag()) == testShards })
+	await.That(t, "the first owns all", func() bool { return len(first.Lag()) == testShards })
 	second := member("second")
 	for range 40 {
 		if n, m := len(first.Lag()), len(second.Lag()); n != testShards || m != 0 {

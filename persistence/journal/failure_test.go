@@ -11,6 +11,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 )
 
@@ -42,11 +43,11 @@ func TestAppendAnswersAtOnceWhileKafkaIsAway(t *testing.T) {
 	b := newBench(t)
 	p := b.producer()
 	away := false
-	promptly(t, 3500*time.Millisecond, func() time.Duration { // the first failure
+	await.AtMost(t, 3500*time.Millisecond, func() time.Duration { // the first failure
 		if away {
 			b.broker.Start()
 		}
-		eventually(t, "appends succeed", func() bool {
+		await.That(t, "appends succeed", func() bool {
 			return p.Append(t.Context(), []hub.Record{record(hub.All, "before")}) == nil
 		})
 		b.broker.Stop()
@@ -57,7 +58,7 @@ func TestAppendAnswersAtOnceWhileKafkaIsAway(t *testing.T) {
 		}
 		return time.Since(start)
 	})
-	promptly(t, 200*time.Millisecond, func() time.Duration {
+	await.AtMost(t, 200*time.Millisecond, func() time.Duration {
 		start := time.Now()
 		for i := range 100 { // of every shard
 			if err := p.Append(t.Context(), []hub.Record{record(hub.MallStream(fmt.Sprint(i)), "next")}); !errors.Is(err, hub.ErrUnavailable) {
@@ -67,7 +68,7 @@ func TestAppendAnswersAtOnceWhileKafkaIsAway(t *testing.T) {
 		return time.Since(start)
 	})
 	b.broker.Start()
-	eventually(t, "appends succeed again", func() bool {
+	await.That(t, "appends succeed again", func() bool {
 		return p.Append(t.Context(), []hub.Record{record(hub.All, "after")}) == nil
 	})
 }
@@ -80,7 +81,7 @@ func TestAProducerStartsWhileKafkaIsAway(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	b.broker.Start()
-	eventually(t, "appends succeed", func() bool {
+	await.That(t, "appends succeed", func() bool {
 		return p.Append(t.Context(), []hub.Record{record(hub.All, "x")}) == nil
 	})
 }
@@ -149,7 +150,7 @@ func TestNothingIsLostOrReorderedAcrossOutages(t *testing.T) {
 		if len(want) == 0 {
 			t.Fatal("nothing was sent")
 		}
-		eventually(t, "all records applied", func() bool { return len(got.ids(stream)) >= len(want) })
+		await.That(t, "all records applied", func() bool { return len(got.ids(stream)) >= len(want) })
 		if !slices.Equal(got.ids(stream), want) {
 			t.Errorf("%s: lost or out of order", stream)
 		}
@@ -178,7 +179,7 @@ func TestABlockedShardHoldsUpNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the other shard is done", func() bool { return len(got.ids(other)) == many })
+	await.That(t, "the other shard is done", func() bool { return len(got.ids(other)) == many })
 	if n := len(got.ids(hub.All)); n != 0 {
 		t.Fatalf("%d records of the blocked shard", n)
 	}
@@ -187,7 +188,7 @@ func TestABlockedShardHoldsUpNoOther(t *testing.T) {
 		time.Sleep(8 * time.Second)
 	}
 	close(free)
-	eventually(t, "the blocked shard is done", func() bool { return len(got.ids(hub.All)) == many })
+	await.That(t, "the blocked shard is done", func() bool { return len(got.ids(hub.All)) == many })
 	if !slices.Equal(got.ids(hub.All), numbered("a", many)) {
 		t.Error("out of order")
 	}
@@ -208,13 +209,13 @@ func TestTwoConsumersShareTheShards(t *testing.T) {
 		defer r.mu.Unlock()
 		return len(r.owned)
 	}
-	eventually(t, "the first owns all", func() bool { return owns(first) == testShards })
-	promptly(t, 5*time.Second, func() time.Duration {
+	await.That(t, "the first owns all", func() bool { return owns(first) == testShards })
+	await.AtMost(t, 5*time.Second, func() time.Duration {
 		_, stop := b.consume(second)
-		eventually(t, "each owns half", func() bool { return owns(first) == testShards/2 && owns(second) == testShards/2 })
+		await.That(t, "each owns half", func() bool { return owns(first) == testShards/2 && owns(second) == testShards/2 })
 		start := time.Now()
 		stop()
-		eventually(t, "the first owns all again", func() bool { return owns(first) == testShards })
+		await.That(t, "the first owns all again", func() bool { return owns(first) == testShards })
 		return time.Since(start)
 	})
 	first.check(t)

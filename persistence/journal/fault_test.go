@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
 )
@@ -68,7 +69,7 @@ func TestALastingRefusalIsToldAndForgotten(t *testing.T) {
 	for _, fault := range []*kerr.Error{kerr.TopicAuthorizationFailed, kerr.NotEnoughReplicas} {
 		var p *Producer
 		var handle *kfake.FaultHandle
-		promptly(t, 3*time.Second, func() time.Duration {
+		await.AtMost(t, 3*time.Second, func() time.Duration {
 			var cluster *kfake.Cluster
 			cluster, p = faulty(t)
 			handle = failing(cluster, fault, -1)
@@ -79,7 +80,7 @@ func TestALastingRefusalIsToldAndForgotten(t *testing.T) {
 			return time.Since(start)
 		})
 		handle.Remove()
-		eventually(t, "appends succeed again", func() bool {
+		await.That(t, "appends succeed again", func() bool {
 			return p.Append(t.Context(), []hub.Record{record(hub.All, "x")}) == nil
 		})
 	}
@@ -106,7 +107,7 @@ func TestNothingOvertakesAFailedRecord(t *testing.T) {
 }
 
 func TestAHangingBrokerHoldsUpItsOwnShardsOnly(t *testing.T) {
-	promptly(t, 3500*time.Millisecond, func() time.Duration { return hang(t) })
+	await.AtMost(t, 3500*time.Millisecond, func() time.Duration { return hang(t) })
 }
 
 // hang appends to a shard whose broker hangs, and meanwhile to one of another broker. It
@@ -174,7 +175,7 @@ func TestOrderSurvivesMovingLeaders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all applied", func() bool { return len(got.ids(hub.All)) == n })
+	await.That(t, "all applied", func() bool { return len(got.ids(hub.All)) == n })
 	got.mu.Lock()
 	defer got.mu.Unlock()
 	for i, r := range got.records[hub.All][:n] {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
 	"bongsu/internal/testenv"
@@ -172,31 +173,6 @@ func (r *recorder) check(t *testing.T) {
 	}
 }
 
-// eventually waits until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// promptly checks that something takes no longer than it should, and tries a few times:
-// a busy machine is slow now and then, and what waits for something is so each time.
-func promptly(t testing.TB, most time.Duration, do func() (took time.Duration)) {
-	t.Helper()
-	var took time.Duration
-	for range 4 {
-		if took = do(); took <= most {
-			return
-		}
-	}
-	t.Errorf("it took %s at last, and more than %s each time", took, most)
-}
-
 func record(stream hub.Stream, id string) hub.Record {
 	return hub.Record{Stream: stream, Kind: hub.Notification, ID: id, Type: "T", Payload: []byte(`{"id":"` + id + `"}`)}
 }
@@ -228,10 +204,10 @@ func TestWhatIsAppendedIsAppliedInOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	eventually(t, "all records applied", func() bool { return len(got.ids(hub.All)) == senders*each })
+	await.That(t, "all records applied", func() bool { return len(got.ids(hub.All)) == senders*each })
 	for sender := range senders {
 		stream := hub.MallStream(fmt.Sprint(sender))
-		eventually(t, "the stream's records applied", func() bool { return len(got.ids(stream)) == each })
+		await.That(t, "the stream's records applied", func() bool { return len(got.ids(stream)) == each })
 		if !slices.Equal(got.ids(stream), numbered(string(stream), each)) {
 			t.Errorf("%s out of order: %v", stream, got.ids(stream))
 		}
@@ -256,7 +232,7 @@ func TestTenThousandTargetsAtOnce(t *testing.T) {
 	if err := p.Append(t.Context(), records); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all streams have it", func() bool {
+	await.That(t, "all streams have it", func() bool {
 		got.mu.Lock()
 		defer got.mu.Unlock()
 		return len(got.records) == len(records)
@@ -276,7 +252,7 @@ func TestLargeRecordsFillSeveralBatches(t *testing.T) {
 	if err := p.Append(t.Context(), records); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all applied", func() bool { return len(got.ids(hub.All)) == len(records) })
+	await.That(t, "all applied", func() bool { return len(got.ids(hub.All)) == len(records) })
 	if !slices.Equal(got.ids(hub.All), numbered("large", len(records))) {
 		t.Errorf("out of order: %v", got.ids(hub.All))
 	}
@@ -312,18 +288,18 @@ func TestConsumptionGoesOnAtTheCommittedOffset(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the first three", func() bool { return len(first.ids(hub.All)) == 3 })
+	await.That(t, "the first three", func() bool { return len(first.ids(hub.All)) == 3 })
 	if err := c.Commit(map[int32]int64{shard: 2}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "no shard lags", func() bool { lag := c.Lag(); return len(lag) == testShards && lag[shard] == 0 })
+	await.That(t, "no shard lags", func() bool { lag := c.Lag(); return len(lag) == testShards && lag[shard] == 0 })
 	stop()
 	if err := c.Commit(map[int32]int64{shard: 3}); !errors.Is(err, hub.ErrUnavailable) {
 		t.Errorf("committed without a session: %v", err)
 	}
 	second := newRecorder()
 	b.consume(second)
-	eventually(t, "the third again", func() bool { return len(second.ids(hub.All)) == 1 })
+	await.That(t, "the third again", func() bool { return len(second.ids(hub.All)) == 1 })
 	if got := second.ids(hub.All); got[0] != "a-2" {
 		t.Errorf("went on at %v", got)
 	}
@@ -344,8 +320,8 @@ func TestABrokenMessageIsLeftOut(t *testing.T) {
 	if err := b.producer().Append(t.Context(), []hub.Record{record(hub.All, "good")}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the good one", func() bool { return len(got.ids(hub.All)) == 1 })
-	eventually(t, "past the broken one", func() bool {
+	await.That(t, "the good one", func() bool { return len(got.ids(hub.All)) == 1 })
+	await.That(t, "past the broken one", func() bool {
 		got.mu.Lock()
 		defer got.mu.Unlock()
 		return got.next[(shard+1)%testShards] == 1

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
 	"bongsu/internal/testenv"
@@ -342,7 +343,7 @@ func TestAProcessThatWakesAfterItsEviction(t *testing.T) {
 	if n, err := kafka.Evict(t.Context(), cfg, []string{Group}, "p"); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
-	eventually(t, "the survivor has all", func() bool { return len(survivor.Lag()) == manyShards })
+	await.That(t, "the survivor has all", func() bool { return len(survivor.Lag()) == manyShards })
 	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

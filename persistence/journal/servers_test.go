@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"bongsu/internal/await"
 	"bongsu/internal/hub"
 	"bongsu/internal/kafka"
 	"bongsu/internal/testenv"
@@ -62,7 +63,7 @@ func TestAKafkaThatHangsIsToldInTime(t *testing.T) {
 	if err := k.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "appends succeed again", func() bool {
+	await.That(t, "appends succeed again", func() bool {
 		return p.Append(t.Context(), []hub.Record{record(hub.All, "after")}) == nil
 	})
 }
@@ -94,7 +95,7 @@ func TestNothingIsLostWhenKafkaIsKilled(t *testing.T) {
 	time.Sleep(time.Second)
 	cancel()
 	want := numbered("a", <-sent)
-	eventually(t, "all applied", func() bool { return len(got.ids(hub.All)) >= len(want) })
+	await.That(t, "all applied", func() bool { return len(got.ids(hub.All)) >= len(want) })
 	if !slices.Equal(got.ids(hub.All), want) {
 		t.Error("lost or out of order")
 	}
