@@ -340,14 +340,13 @@ func (s *Session) welcome() Welcome {
 		Streams:     make([]StreamWelcome, 0, len(s.subs)),
 	}
 	for _, sub := range s.subs {
-		at := sub.feed.window.Load()
-		read := max(sub.mark, at.Floor())
-		one := StreamWelcome{Stream: sub.feed.stream, Head: at.Head(), Read: read}
-		if at.Head() > read {
-			one.Unread = at.Head() - read
+		head, read := sub.stands()
+		one := StreamWelcome{Stream: sub.feed.stream, Head: head, Read: read}
+		if head > read {
+			one.Unread = head - read
 		}
 		w.Unread.Total += one.Unread
-		w.Unread.Version += at.Head() + read
+		w.Unread.Version += head + read
 		w.Streams = append(w.Streams, one)
 	}
 	s.version = w.Unread.Version

@@ -35,6 +35,14 @@ func (g gap) appendJSON(dst []byte) []byte {
 	return append(dst, `"}`...)
 }
 
+// stands returns where the client is told that the stream stands, and how far the person
+// has read it. The session's lock is held.
+func (sub *sub) stands() (head, read uint64) {
+	sure := sub.feed.sure.Load() // before the window, which it would be of otherwise
+	w := sub.feed.window.Load()
+	return w.Tell(sub.cursor.Load(), sure), max(sub.mark, w.Floor())
+}
+
 // appendUnread appends the JSON form of an Unread, counted now as Count does, and
 // returns its version. s.mu is held.
 func (s *Session) appendUnread(dst []byte) ([]byte, uint64) {
@@ -42,20 +50,19 @@ func (s *Session) appendUnread(dst []byte) ([]byte, uint64) {
 	dst = append(dst, `{"streams":{`...)
 	empty := len(dst)
 	for _, sub := range s.subs {
-		w := sub.feed.window.Load()
-		read := max(sub.mark, w.Floor())
-		version += w.Head() + read
-		if w.Head() <= read {
+		head, read := sub.stands()
+		version += head + read
+		if head <= read {
 			continue
 		}
-		total += w.Head() - read
+		total += head - read
 		if len(dst) > empty {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, '"')
 		dst = append(dst, sub.feed.stream...)
 		dst = append(dst, `":`...)
-		dst = strconv.AppendUint(dst, w.Head()-read, 10)
+		dst = strconv.AppendUint(dst, head-read, 10)
 	}
 	dst = append(dst, `},"total":`...)
 	dst = strconv.AppendUint(dst, total, 10)

@@ -61,6 +61,15 @@ func (w *Window) Begin(seq, most uint64) (cursor uint64, how Start) {
 	return seq, Resumed
 }
 
+// Tell returns the head that a client is told which has seen the stream up to seq: what
+// it has seen is there, unless the owner has said for certain that it is not.
+func (w *Window) Tell(seq uint64, sure bool) uint64 {
+	if sure {
+		return w.head
+	}
+	return max(w.head, seq)
+}
+
 // Offers reports whether a session may find more in w than in an earlier window.
 func (w *Window) Offers(earlier *Window) bool {
 	return w.Last() != earlier.Last() || w.first < earlier.first || w.cut != earlier.cut

@@ -293,6 +293,23 @@ func TestWhereAClientBegins(t *testing.T) {
 	}
 }
 
+func TestAClientIsToldWhatItHasSeenUntilTheOwnerSaysOtherwise(t *testing.T) {
+	w := followed(t, stream, 100).Window()
+	for _, test := range []struct {
+		seq  uint64
+		sure bool
+		head uint64
+	}{
+		{99, false, 100},
+		{101, false, 101},
+		{101, true, 100},
+	} {
+		if head := w.Tell(test.seq, test.sure); head != test.head {
+			t.Errorf("seen %d, sure %v: told %d", test.seq, test.sure, head)
+		}
+	}
+}
+
 // An owner without a claim may have been replaced, by one who showed more.
 func TestADoubtIsOnlySettledByAnOwnerWithAClaim(t *testing.T) {
 	f := followed(t, stream, 5)

@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"slices"
-	"time"
 
 	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
@@ -24,20 +23,20 @@ func (g *gateway) hope(feeds []*feed, cursor hub.Cursor, then func()) {
 	n := g.node
 	began := n.world.now
 	for _, f := range feeds {
-		if f.behind(cursor) {
+		if f.behind(cursor[f.stream]) {
 			f.rules.Doubt()
 			f.show()
 		}
 	}
 	var look func()
 	look = func() {
-		vague := slices.ContainsFunc(feeds, func(f *feed) bool { return f.behind(cursor) && !f.rules.Sure() })
+		vague := slices.ContainsFunc(feeds, func(f *feed) bool { return f.behind(cursor[f.stream]) && !f.rules.Sure() })
 		if vague && n.world.now-began < g.patience() {
 			n.after(catchup.HopeAgain, "hope", look)
 			return
 		}
 		for _, f := range feeds {
-			f.checkTold(cursor[f.stream], n.world.now-began)
+			f.checkTold(cursor[f.stream])
 		}
 		then()
 	}
@@ -45,7 +44,7 @@ func (g *gateway) hope(feeds []*feed, cursor hub.Cursor, then func()) {
 }
 
 // behind reports whether the client has seen more than the node knows of.
-func (f *feed) behind(cursor hub.Cursor) bool { return cursor[f.stream] > f.shown.Head() }
+func (f *feed) behind(seen uint64) bool { return seen > f.shown.Head() }
 
 // lags reports whether the rightful owner of a stream knows of less than has been seen:
 // it has not come to reading the rest of the journal, while another that was cut off did.
@@ -60,20 +59,16 @@ func (c *cluster) lags(stream hub.Stream, seen uint64) bool {
 }
 
 // checkTold judges the head that a client is about to be told, which has seen a seq. It
-// may be behind that only if the owner lags, or nobody who is certain could be asked for
-// long.
-func (f *feed) checkTold(seen uint64, waited time.Duration) {
+// may be behind that only if the owner lags.
+func (f *feed) checkTold(seen uint64) {
 	n := f.gateway.node
-	head := f.shown.Head()
+	head := f.tells(seen)
 	switch {
-	case head >= seen:
-	case f.rules.Sure() && n.cluster.lags(f.stream, seen):
+	case head < seen && f.rules.Sure() && n.cluster.lags(f.stream, seen):
 		n.world.tracef("%s: takes the head of an owner that lags for that of %s", n.id, f.stream)
-	case f.rules.Sure():
-		n.world.violate("%s: takes %d for the head of %s, of which a client has seen %d", n.id, head, f.stream, seen)
-	case waited < catchup.HopeFor:
-		n.world.violate("%s: tells a client after %s that %s stands at %d, which has seen %d", n.id, waited, f.stream, head, seen)
-	default:
+	case head < seen:
+		n.world.violate("%s: tells a client that %s stands at %d, which has seen %d", n.id, f.stream, head, seen)
+	case f.behind(seen):
 		n.world.seen.HeadsBehind++
 	}
 }

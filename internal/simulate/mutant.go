@@ -123,7 +123,13 @@ func (c *cluster) generation(owner view.Announcement) int32 {
 	return owner.Generation
 }
 
-// patience is for how long a client's session is not told of heads behind its own.
+// tells returns the head that a client is told which has seen a seq.
+func (f *feed) tells(seen uint64) uint64 {
+	sure := f.rules.Sure() || f.gateway.node.cluster.options.Mutant == TellAtOnce
+	return f.shown.Tell(seen, sure)
+}
+
+// patience is for how long a session waits for a head that is not behind its client's.
 func (g *gateway) patience() time.Duration {
 	if g.node.cluster.options.Mutant == TellAtOnce {
 		return 0

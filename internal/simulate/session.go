@@ -70,8 +70,8 @@ func (g *gateway) open(c *client, conn int, feeds []*feed, cursor hub.Cursor) {
 		s.subs = append(s.subs, b)
 		f.subs = append(f.subs, b)
 		w := f.shown
-		heads[f.stream], musts[f.stream] = w.Head(), f.must
 		place, named := cursor[f.stream]
+		heads[f.stream], musts[f.stream] = f.tells(place), f.must
 		if !named {
 			place = w.Head()
 		}
