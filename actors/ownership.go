@@ -38,11 +38,15 @@ func (h *Host) Yield(generation int32, shards []int32) {
 			yielded++
 		}
 	}
-	if yielded > 0 {
+	if yielded == 0 {
+		return
+	}
+	if h.yieldedTo != generation { // not again for each shard whose claim begins anew meanwhile
+		h.yieldedTo = generation
 		h.log.Warn("shards of this node are another's by now; their actors are let go",
 			"shards", yielded, "generation", generation, "own_generation", h.generation)
-		h.announce()
 	}
+	h.announce()
 }
 
 // LetGo stops all actors now, and tells their followers. The host answers for
