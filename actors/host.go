@@ -101,7 +101,7 @@ type Host struct {
 	ownership  sync.Mutex // makes Assigned, Yield and LetGo one step each
 	assigned   bool       // since the start or the last LetGo
 	generation int32      // the newest that this node took part in
-	yieldedTo  int32      // the generation in which others were last found to have shards of this node
+	yieldedTo  int32      // the newest since, in which others were found to have shards of this node
 
 	changed    func()
 	change     chan struct{} // holds a token when changed is to be called

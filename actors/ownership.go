@@ -20,7 +20,7 @@ func (h *Host) Assigned(generation int32, shards []int32) {
 	for _, s := range h.shards {
 		s.assign(generation, mine[s.id])
 	}
-	h.assigned, h.generation = true, generation
+	h.assigned, h.generation, h.yieldedTo = true, generation, 0
 	h.announce()
 }
 
@@ -41,10 +41,10 @@ func (h *Host) Yield(generation int32, shards []int32) {
 	if yielded == 0 {
 		return
 	}
-	if h.yieldedTo != generation { // not again for each shard whose claim begins anew meanwhile
+	if generation > h.yieldedTo { // not again for each shard whose claim begins anew meanwhile
 		h.yieldedTo = generation
 		h.log.Warn("shards of this node are another's by now; their actors are let go",
-			"shards", yielded, "generation", generation, "own_generation", h.generation)
+			"generation", generation, "own_generation", h.generation)
 	}
 	h.announce()
 }
