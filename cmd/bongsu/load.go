@@ -27,7 +27,7 @@ type loadCmd struct {
 	Drain        time.Duration `default:"10s" help:"Give up on missing deliveries when none came for so long."`
 
 	Slow        int             `default:"0" help:"How many connections stop reading until publishing ends."`
-	ReconnectAt []time.Duration `placeholder:"DURATION" help:"Cut every connection at this moment of publishing; repeat, or separate by commas."`
+	ReconnectAt []time.Duration `placeholder:"DURATION" help:"Cut every connection this long after publishing began; repeat, or separate by commas."`
 	BareKafka   bool            `help:"Also measure how long Kafka alone takes to a consumer."`
 
 	ServerPID  int    `name:"server-pid" placeholder:"PID" help:"The hub's process on this machine: reports its memory and CPU time."`
