@@ -69,11 +69,11 @@ func doubtful(t *testing.T, entries int, says func(since time.Duration, head *hu
 func TestASessionIsToldNoHeadBehindWhatItsClientHasSeen(t *testing.T) {
 	const all, some = "welcome 7 unread 5 at admin:7=0,all=9", "welcome 7 unread 0 at admin:7=0,all=9"
 	for name, c := range map[string]struct {
-		late, uncertain, most time.Duration
-		want                  string
+		late, uncertain, least, most time.Duration
+		want                         string
 	}{
-		"the owner hears of it":  {late: time.Second, uncertain: time.Second, most: 1400 * time.Millisecond, want: all},
-		"the owner does not":     {late: time.Hour, uncertain: time.Hour, most: 1600 * time.Millisecond, want: all},
+		"the owner hears of it":  {late: time.Second, uncertain: time.Second, least: time.Second, most: 1400 * time.Millisecond, want: all},
+		"the owner does not":     {late: time.Hour, uncertain: time.Hour, least: 1500 * time.Millisecond, most: 1600 * time.Millisecond, want: all},
 		"the client made it up":  {late: time.Hour, most: 100 * time.Millisecond, want: some},
 		"only the node was late": {most: 100 * time.Millisecond, want: all},
 	} {
@@ -89,8 +89,86 @@ func TestASessionIsToldNoHeadBehindWhatItsClientHasSeen(t *testing.T) {
 				if got := connect(t, g, "7", hub.Cursor{"all": 9}).await(t, "welcome"); got != c.want {
 					t.Errorf("got %q", got)
 				}
-				if waited := time.Since(began); waited > c.most {
+				if waited := time.Since(began); waited < c.least || waited > c.most {
 					t.Errorf("after %v", waited)
+				}
+			})
+		})
+	}
+}
+
+// The owner goes while the session waits for another stream, and comes back without a
+// claim: it is no more certain for having been lost.
+func TestASessionIsToldNoHeadBehindWhatItsClientHasSeenByAnOwnerThatCameBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, core, _ := doubtful(t, 9, func(since time.Duration, head *hub.Head) {
+			head.Seq, head.Unsure = min(head.Seq, 4), since >= 0
+		})
+		uncertain := core.AnswerFollow
+		core.AnswerFollow = func(ctx context.Context, head hub.Head) (hub.Head, error) {
+			if head.Stream.Kind() == hub.KindMall {
+				time.Sleep(400 * time.Millisecond)
+			}
+			return uncertain(ctx, head)
+		}
+		time.AfterFunc(50*time.Millisecond, func() { core.Move("all") })
+		c := connect(t, g, "7 mall:1", hub.Cursor{"all": 9})
+		if got := c.await(t, "welcome"); !strings.HasPrefix(got, "welcome 7 unread 5 ") {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// What the client has seen counts until an owner is certain, and not again while the
+// owner is asked once more.
+func TestCountsGoByWhatTheClientHasSeenUntilAnOwnerIsCertain(t *testing.T) {
+	for name, c := range map[string]struct {
+		uncertain time.Duration
+		cursor    uint64
+		want      []string
+	}{
+		"the owner is late": {uncertain: 5 * time.Second, cursor: 9, want: []string{
+			"welcome 7 unread 5 at admin:7=0,all=9",
+			`unread {"streams":{"admin:7":1,"all":5},"total":6,"version":14}`,
+			`unread {"streams":{"admin:7":2,"all":5},"total":7,"version":15}`,
+		}},
+		"the cursor is of another life": {uncertain: 5 * time.Second, cursor: 1000, want: []string{
+			"welcome 7 unread 996 at admin:7=0,all=1000",
+			`unread {"streams":{"admin:7":1,"all":996},"total":997,"version":1005}`,
+			`gap {"stream":"all","from":1,"to":9,"reason":"reset"}`,
+			`unread {"streams":{"admin:7":1,"all":5},"total":6,"version":14}`,
+			`unread {"streams":{"admin:7":2,"all":5},"total":7,"version":15}`,
+		}},
+		"it is, and the owner is certain all along": {cursor: 1000, want: []string{
+			"welcome 7 unread 5 at admin:7=0,all=1000",
+			`unread {"streams":{"admin:7":1,"all":5},"total":6,"version":14}`,
+			`gap {"stream":"all","from":1,"to":9,"reason":"reset"}`,
+			`unread {"streams":{"admin:7":2,"all":5},"total":7,"version":15}`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g, core, _ := doubtful(t, 9, func(since time.Duration, head *hub.Head) {
+					if head.Unsure = since >= 0 && since < c.uncertain; since < c.uncertain {
+						head.Seq = min(head.Seq, 4)
+					}
+				})
+				certain := core.AnswerFollow
+				core.AnswerFollow = func(ctx context.Context, head hub.Head) (hub.Head, error) {
+					time.Sleep(20 * time.Millisecond)
+					return certain(ctx, head)
+				}
+				who := connect(t, g, "7", hub.Cursor{"all": c.cursor})
+				who.await(t, "welcome")
+				core.Publish("admin:7", 1)
+				time.Sleep(6 * time.Second)
+				core.Publish("admin:7", 1)
+				time.Sleep(20 * time.Second)
+				said := slices.DeleteFunc(who.said(), func(line string) bool {
+					return !strings.HasPrefix(line, "welcome") && !strings.HasPrefix(line, "unread") && !strings.HasPrefix(line, "gap")
+				})
+				if !slices.Equal(said, c.want) {
+					t.Errorf("got %q", said)
 				}
 			})
 		})

@@ -320,7 +320,7 @@ func (s *Session) place(fresh []*sub, cursor hub.Cursor) (gaps []gap) {
 		place, how := at.Begin(seq, uint64(s.gateway.options.CatchUp))
 		switch how {
 		case catchup.Ahead:
-			s.ahead = true // perhaps we are late: it is judged later
+			s.ahead, sub.vague = true, true // perhaps we are late: it is judged later
 		case catchup.Behind:
 			gaps = append(gaps, gap{sub.feed.stream, seq + 1, place, gapBehind})
 		}

@@ -36,15 +36,16 @@ func (g gap) appendJSON(dst []byte) []byte {
 }
 
 // stands returns where the client is told that the stream stands, and how far the person
-// has read it. The session's lock is held.
+// has read it. s.mu is held.
 func (sub *sub) stands() (head, read uint64) {
-	sure := sub.feed.sure.Load() // before the window, which it would be of otherwise
+	sure := sub.feed.sure.Load() // first: it may be said of a newer window, not of an older one
 	w := sub.feed.window.Load()
-	return w.Tell(sub.cursor.Load(), sure), max(sub.mark, w.Floor())
+	sub.vague = sub.vague && !sure
+	return w.Tell(sub.cursor.Load(), !sub.vague), max(sub.mark, w.Floor())
 }
 
-// appendUnread appends the JSON form of an Unread, counted now as Count does, and
-// returns its version. s.mu is held.
+// appendUnread appends the JSON form of an Unread, counted as Count does by what the
+// client is told of its streams, and returns its version. s.mu is held.
 func (s *Session) appendUnread(dst []byte) ([]byte, uint64) {
 	var total, version uint64
 	dst = append(dst, `{"streams":{`...)

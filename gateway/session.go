@@ -80,6 +80,7 @@ type sub struct {
 	index   int32         // in feed.subs, under the feed's lock
 	due     bool          // in that list
 	anon    bool          // the session is anonymous
+	vague   bool          // the client began ahead of the node, and no owner was certain since
 	live    bool          // one of the session's subs, with a cursor that holds
 }
 

@@ -104,15 +104,17 @@ func (s *Session) check(ms int64, now time.Time) (why Close, wake bool) {
 func (s *Session) judgeAhead() {
 	s.ahead = false
 	for _, sub := range s.subs {
+		sure := sub.feed.sure.Load() // before the window, as in stands
 		head := sub.feed.window.Load().Head()
 		if sub.cursor.Load() <= head {
 			continue
 		}
-		if !sub.feed.sure.Load() {
+		if !sure {
 			s.ahead = true // nobody knows where the stream stands
 			continue
 		}
 		sub.cursor.Store(head)
+		s.recount = true
 		missed := gap{sub.feed.stream, 1, head, gapReset}
 		s.pending = s.protocol.AppendEvent(s.pending, "gap", missed.appendJSON(nil), s)
 	}

@@ -163,9 +163,10 @@ func (f *Feed) Lose() {
 	f.unmarked = f.personal
 }
 
-// Doubt makes a followed feed follow again, to learn where the stream stands: a
-// client says that it knows more than the node. Until then the feed goes on.
-func (f *Feed) Doubt() { f.doubted = f.followed }
+// Doubt makes the feed follow, again if need be, until an owner says for certain where
+// the stream stands: a client says that it knows more than the node. Until then a
+// followed feed goes on.
+func (f *Feed) Doubt() { f.doubted = true }
 
 // forsake marks the feed as not followed.
 func (f *Feed) forsake() {

@@ -329,6 +329,30 @@ func TestADoubtIsOnlySettledByAnOwnerWithAClaim(t *testing.T) {
 	}
 }
 
+func TestALossSettlesNoDoubt(t *testing.T) {
+	for name, meet := range map[string]func(f *catchup.Feed){
+		"then a loss":      func(f *catchup.Feed) { f.Doubt(); f.Lose() },
+		"after a loss":     func(f *catchup.Feed) { f.Lose(); f.Doubt() },
+		"before and after": func(f *catchup.Feed) { f.Doubt(); f.Lose(); f.Doubt() },
+		"before the first": func(f *catchup.Feed) { *f = *catchup.NewFeed(stream); f.Doubt() },
+		"twice in between": func(f *catchup.Feed) { f.Lose(); f.Doubt(); f.Doubt() },
+		"of an owner again": func(f *catchup.Feed) {
+			f.Doubt()
+			f.Follows(f.Need(true), hub.Head{Stream: stream, Seq: 5, Unsure: true})
+			f.Lose()
+		},
+	} {
+		f := followed(t, stream, 5)
+		meet(f)
+		if got := f.Follows(f.Need(true), hub.Head{Stream: stream, Seq: 5, Unsure: true}); got != catchup.Unsure || !f.Followed() || f.Sure() {
+			t.Errorf("%s: answer %d, followed %v, sure %v", name, got, f.Followed(), f.Sure())
+		}
+		if follow(t, f, 5, catchup.Good); !f.Sure() {
+			t.Errorf("%s: still in doubt", name)
+		}
+	}
+}
+
 func TestADoubtDoesNotHoldUpWhatIsMissing(t *testing.T) {
 	f := followed(t, stream, 5)
 	f.Doubt()

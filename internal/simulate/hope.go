@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"slices"
+	"time"
 
 	"bongsu/gateway/catchup"
 	"bongsu/internal/hub"
@@ -36,7 +37,7 @@ func (g *gateway) hope(feeds []*feed, cursor hub.Cursor, then func()) {
 			return
 		}
 		for _, f := range feeds {
-			f.checkTold(cursor[f.stream])
+			f.checkTold(cursor[f.stream], n.world.now-began)
 		}
 		then()
 	}
@@ -59,8 +60,9 @@ func (c *cluster) lags(stream hub.Stream, seen uint64) bool {
 }
 
 // checkTold judges the head that a client is about to be told, which has seen a seq. It
-// may be behind that only if the owner lags.
-func (f *feed) checkTold(seen uint64) {
+// may be behind that only if the owner lags, and what the client has seen may have to do
+// only if nobody who is certain could be asked for long.
+func (f *feed) checkTold(seen uint64, waited time.Duration) {
 	n := f.gateway.node
 	head := f.tells(seen)
 	switch {
@@ -68,6 +70,8 @@ func (f *feed) checkTold(seen uint64) {
 		n.world.tracef("%s: takes the head of an owner that lags for that of %s", n.id, f.stream)
 	case head < seen:
 		n.world.violate("%s: tells a client that %s stands at %d, which has seen %d", n.id, f.stream, head, seen)
+	case f.behind(seen) && !f.rules.Sure() && waited < catchup.HopeFor:
+		n.world.violate("%s: waits only %s for where %s stands, of which a client has seen %d", n.id, waited, f.stream, seen)
 	case f.behind(seen):
 		n.world.seen.HeadsBehind++
 	}

@@ -35,9 +35,10 @@ const (
 	// ReadAtOnce has a node take the head that an owner tells for the newest that a
 	// person can have read.
 	ReadAtOnce rules.Mutant = "read-at-once"
-	// TellAtOnce has a node tell a client where a stream stands by what it knows, though
-	// the client has seen more.
+	// TellAtOnce has a node not wait for an owner that is certain before it tells a client
+	// where a stream stands, TellBehind tell what it knows though the client has seen more.
 	TellAtOnce rules.Mutant = "tell-at-once"
+	TellBehind rules.Mutant = "tell-behind"
 	// KeepClaims has a node that rejoins the group, before it came to withdrawing from
 	// it, go on with the claims of the life that is over: its host has let go of them.
 	KeepClaims rules.Mutant = "keep-claims"
@@ -48,6 +49,7 @@ func Mutants() []rules.Mutant {
 	return []rules.Mutant{
 		rules.MemoryNumbers, rules.CommitEarly, rules.StaleWriter, DropBatch,
 		GapAtOnce, AnswerBehind, AnswerInGap, NeverYield, FollowAnything, OldestClaimant, KeepClaims, ReadAtOnce, TellAtOnce,
+		TellBehind,
 	}
 }
 
@@ -125,7 +127,7 @@ func (c *cluster) generation(owner view.Announcement) int32 {
 
 // tells returns the head that a client is told which has seen a seq.
 func (f *feed) tells(seen uint64) uint64 {
-	sure := f.rules.Sure() || f.gateway.node.cluster.options.Mutant == TellAtOnce
+	sure := f.rules.Sure() || f.gateway.node.cluster.options.Mutant == TellBehind
 	return f.shown.Tell(seen, sure)
 }
 

@@ -328,6 +328,7 @@ export class Client {
 
   #gap(gap: Gap): void {
     this.#positions.gap(gap);
+    if (gap.reason === "reset" && this.#unread) this.#unread = { ...this.#unread, version: 0 }; // versions begin anew
     this.#planSave();
     this.#events.emit("gap", gap);
   }

@@ -93,6 +93,14 @@ describe("gaps", () => {
     expect(cursorStore.load("7")?.["mall:1001"]).toBe(43);
   });
 
+  it("of a stream that began anew let the counts begin anew", async () => {
+    const { log, socket } = await live();
+    socket.push("unread", { total: 9, version: 1_000, streams: { "mall:1001": 9 } });
+    socket.push("gap", { stream: "mall:1001", from: 1, to: 3, reason: "reset" });
+    socket.push("unread", { total: 1, version: 5, streams: { "mall:1001": 1 } });
+    expect(log.unread.slice(-2)).toEqual([9, 1]);
+  });
+
   it("that nobody told are noticed", async () => {
     const { log, socket } = await live();
     socket.push("entry", { stream: "mall:1001", seq: 46 });

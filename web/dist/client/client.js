@@ -317,6 +317,8 @@ export class Client {
     }
     #gap(gap) {
         this.#positions.gap(gap);
+        if (gap.reason === "reset" && this.#unread)
+            this.#unread = { ...this.#unread, version: 0 }; // versions begin anew
         this.#planSave();
         this.#events.emit("gap", gap);
     }
