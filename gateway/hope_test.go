@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -142,8 +144,10 @@ func TestCountsGoByWhatTheClientHasSeenUntilAnOwnerIsCertain(t *testing.T) {
 		"it is, and the owner is certain all along": {cursor: 1000, want: []string{
 			"welcome 7 unread 5 at admin:7=0,all=1000",
 			`unread {"streams":{"admin:7":1,"all":5},"total":6,"version":14}`,
+			`unread {"streams":{"admin:7":2,"all":5},"total":7,"version":15}`, // at a sweep
 			`gap {"stream":"all","from":1,"to":9,"reason":"reset"}`,
 			`unread {"streams":{"admin:7":2,"all":5},"total":7,"version":15}`,
+			`unread {"streams":{"admin:7":3,"all":5},"total":8,"version":16}`,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +165,10 @@ func TestCountsGoByWhatTheClientHasSeenUntilAnOwnerIsCertain(t *testing.T) {
 				who := connect(t, g, "7", hub.Cursor{"all": c.cursor})
 				who.await(t, "welcome")
 				core.Publish("admin:7", 1)
+				if c.uncertain == 0 {
+					time.Sleep(100 * time.Millisecond)
+					core.Publish("admin:7", 1)
+				}
 				time.Sleep(6 * time.Second)
 				core.Publish("admin:7", 1)
 				time.Sleep(20 * time.Second)
@@ -171,6 +179,88 @@ func TestCountsGoByWhatTheClientHasSeenUntilAnOwnerIsCertain(t *testing.T) {
 					t.Errorf("got %q", said)
 				}
 			})
+		})
+	}
+}
+
+// counting connects a client whose welcome is its counts.
+func counting(t *testing.T, g *gateway.Gateway, cursor hub.Cursor) *client {
+	t.Helper()
+	c := dial(t, g, false)
+	err := c.session.Connect(t.Context(), "7", cursor, func(dst []byte, w gateway.Welcome, _ gateway.CursorText) []byte {
+		counts, _ := json.Marshal(w.Unread)
+		return fmt.Appendf(dst, "welcome %s\n", counts)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// shows returns the total that a counting client shows after what it was told: of two
+// counts the one with the higher version, and after a reset the next.
+func (c *client) shows(t *testing.T) int {
+	t.Helper()
+	var shown struct{ Total, Version int }
+	for _, line := range c.said() {
+		name, rest, _ := strings.Cut(line, " ")
+		next := shown
+		switch name {
+		case "gap":
+			shown.Version = 0
+			continue
+		case "welcome", "unread":
+			if err := json.Unmarshal([]byte(rest), &next); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if next.Version >= shown.Version {
+			shown = next
+		}
+	}
+	return shown.Total
+}
+
+// Whenever an entry comes for the person, which has counts pushed, and the rest of all.
+func TestCountsComeToWhatAFreshSessionIsTold(t *testing.T) {
+	uncertain := func(since time.Duration, head *hub.Head) { head.Unsure = since >= 0 && since < 1900*time.Millisecond }
+	for name, c := range map[string]struct {
+		says   func(since time.Duration, head *hub.Head)
+		cursor hub.Cursor
+		late   time.Duration // when the rest of all comes, zero if there is none
+		around time.Duration // when the entry comes, or up to 4 s later
+	}{
+		"the cursor is of another life, and the owner not certain": {says: uncertain, cursor: hub.Cursor{"all": 1000}, around: 2 * time.Second},
+		"the owner is late, and not certain":                       {says: uncertain, cursor: hub.Cursor{"all": 9}, late: 3500 * time.Millisecond, around: 2 * time.Second},
+		"the owner is late": {
+			says: func(time.Duration, *hub.Head) {}, cursor: hub.Cursor{"all": 9}, late: 2500 * time.Millisecond,
+		},
+		"the stream begins anew": {says: func(since time.Duration, head *hub.Head) {
+			if since >= 0 {
+				head.Seq = min(head.Seq, 2)
+			}
+		}, around: 29 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for at := c.around; at < c.around+4*time.Second; at += 250 * time.Millisecond {
+				synctest.Test(t, func(t *testing.T) {
+					g, core, _ := doubtful(t, 4, c.says)
+					time.AfterFunc(at, func() { core.Publish("admin:7", 1) })
+					if c.late > 0 {
+						time.AfterFunc(c.late, func() { core.Publish("all", 5) })
+					}
+					who := counting(t, g, c.cursor)
+					if c.cursor == nil {
+						core.Move("all")
+					}
+					time.Sleep(2 * time.Minute)
+					fresh := counting(t, g, nil)
+					fresh.await(t, "welcome")
+					if got, want := who.shows(t), fresh.shows(t); got != want {
+						t.Errorf("with an entry after %v the client shows %d, want %d, after %q", at, got, want, who.said())
+					}
+				})
+			}
 		})
 	}
 }

@@ -35,6 +35,9 @@ func (g gap) appendJSON(dst []byte) []byte {
 	return append(dst, `"}`...)
 }
 
+// noVersion is the version of no counts: what comes next is news.
+const noVersion = ^uint64(0)
+
 // stands returns where the client is told that the stream stands, and how far the person
 // has read it. s.mu is held.
 func (sub *sub) stands() (head, read uint64) {

@@ -85,8 +85,11 @@ func (s *Session) check(ms int64, now time.Time) (why Close, wake bool) {
 	case heard != 0 && ms-heard > beat*5/2:
 		return CloseSilent, false
 	}
-	if s.ahead && ms-s.since >= o.ResetAfter.Milliseconds() {
-		s.judgeAhead()
+	if s.ahead {
+		s.recount = true // a head may come up to the cursor, without an entry for the client
+		if ms-s.since >= o.ResetAfter.Milliseconds() {
+			s.judgeAhead()
+		}
 	}
 	// Some sessions beat a little early, so that those that got the same
 	// broadcast do not all beat in the same second.
@@ -114,7 +117,7 @@ func (s *Session) judgeAhead() {
 			continue
 		}
 		sub.cursor.Store(head)
-		s.recount = true
+		s.recount, s.version = true, noVersion // the client may have dropped the counts as older
 		missed := gap{sub.feed.stream, 1, head, gapReset}
 		s.pending = s.protocol.AppendEvent(s.pending, "gap", missed.appendJSON(nil), s)
 	}
