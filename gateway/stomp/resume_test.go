@@ -137,6 +137,24 @@ func TestWhatNoSubscriptionHasTakenIsHeldForTheNextPage(t *testing.T) {
 	c.hears("m admin:7 1")
 }
 
+// every does something again and again until stop is called.
+func every(pause time.Duration, do func()) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				do()
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
 // Pages do not see the pings by which they are asked, and close what is silent.
 func TestEntriesOfNoSubscriptionDoNotKeepHeartbeatsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -145,21 +163,10 @@ func TestEntriesOfNoSubscriptionDoNotKeepHeartbeatsBack(t *testing.T) {
 		c := s.connect(t, "7 mall:500 mall:501", "heart-beat:1000,1000")
 		c.say("SUBSCRIBE", "id:m", mall, "receipt:1")
 		c.hear("RECEIPT")
-		done := make(chan struct{})
-		defer close(done)
-		go func() {
-			tick := time.NewTicker(100 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-done:
-					return
-				case <-tick.C:
-					s.core.Publish("mall:501", 1)
-					places.ask()
-				}
-			}
-		}()
+		defer every(100*time.Millisecond, func() {
+			s.core.Publish("mall:501", 1)
+			places.ask()
+		})()
 		for range 2 {
 			if message, err := c.next(); err != nil || string(message) != "\n" {
 				t.Fatalf("%q, %v", message, err)
@@ -175,20 +182,7 @@ func TestAQuestionIsAHeartbeatForThePage(t *testing.T) {
 	c.say("SUBSCRIBE", "id:u", user)
 	s.core.Publish(hub.All, 2) // only the first brings its question along
 	c.hears("u all 1", "u all 2")
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				places.ask()
-			}
-		}
-	}()
+	defer every(50*time.Millisecond, places.ask)()
 	if message, err := c.next(); err != nil || string(message) != "\n" {
 		t.Fatalf("%q, %v", message, err)
 	}

@@ -166,24 +166,23 @@ func (r *run) watch(ctx context.Context) {
 	}
 }
 
-// drain waits until every delivery that is due has come and the last storm is over,
-// at which calm is closed, or nothing has come for a while after it.
+// drain waits until the last storm is over, at which calm is closed, and then until
+// every delivery that is due has come, or nothing has come for a while.
 func (r *run) drain(ctx context.Context, calm <-chan struct{}) error {
+	select {
+	case <-calm:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	_, expected := r.publisher.progress()
 	last, since := uint64(0), time.Now()
 	for {
-		storming := false
-		select {
-		case <-calm:
-		default:
-			storming = true
-		}
 		now := r.crowd.counted.sum()
 		have := now.unique() + now.skipped
-		if have >= expected && !storming {
+		if have >= expected {
 			return nil
 		}
-		if have != last || storming {
+		if have != last {
 			last, since = have, time.Now()
 		}
 		if time.Since(since) > r.config.Drain {

@@ -18,7 +18,9 @@ globalThis.openOldPage = function openOldPage({ SockJS, WebSocket, Stomp, StompJ
       page.transport = "ws";
       return new WebSocket(`${url.replace("http", "ws")}/ws`, protocols);
     }
-    const socket = new SockJS(`${url}/ws`, null, transports ? { transports } : {});
+    // Its own patience is some 300 ms: on a busy machine it would go on to the next transport.
+    const timeout = 4_000;
+    const socket = new SockJS(`${url}/ws`, null, transports ? { transports, timeout } : { timeout });
     page.socket = () => socket.transport;
     return socket;
   }
