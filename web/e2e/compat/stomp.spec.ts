@@ -37,7 +37,7 @@ async function openAll(place: Place, hub: Hub, change: (own: Options, i: number)
 }
 
 /** Waits until each page is as it should be, and says which are not. */
-async function wantAll(clients: Client[], is: (seen: Seen) => boolean, timeout = 20_000): Promise<Seen[]> {
+async function wantAll(clients: Client[], is: (seen: Seen) => boolean, timeout = 40_000): Promise<Seen[]> {
   await expect.poll(async () => {
     const late: string[] = [];
     for (const client of clients) if (!is(await client.page.seen())) late.push(client.name);
@@ -146,7 +146,7 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const seen = await wantAll(clients, (one) => {
       const got = Object.values(byStream(one));
       return got.length === 3 && got.every((messages) => messages.includes("순서 10"));
-    }, 30_000);
+    });
     const want = Array.from({ length: 10 }, (_, i) => `순서 ${i + 1}`);
     seen.forEach((one, i) => {
       const { name, admin, mall } = clients[i]!;
