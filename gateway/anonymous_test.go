@@ -109,15 +109,20 @@ func TestAnAnonymousSessionLeavesNoMark(t *testing.T) {
 	}
 }
 
-// Its first connection is the person's, whoever has looked before.
+// Its first connection is the person's, whoever has looked before, and whatever has
+// become of the stream's owner meanwhile.
 func TestTheFirstMarkIsThePersonsOwn(t *testing.T) {
 	g, core := start(t, gateway.Options{})
-	if _, err := visit(t, g, "7"); err != nil {
+	visitor, err := visit(t, g, "7")
+	if err != nil {
 		t.Fatal(err)
 	}
+	core.Move("admin:7")
+	core.Publish("admin:7", 1)
+	visitor.await(t, "entry admin:7 1")
 	core.Publish(hub.All, 5)
 	c := connect(t, g, "7", nil)
-	if got := c.await(t, "welcome"); got != "welcome 7 unread 0 at admin:7=0,all=5" {
+	if got := c.await(t, "welcome"); got != "welcome 7 unread 1 at admin:7=1,all=5" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -64,7 +64,7 @@ func (f *feed) head() hub.Head {
 func (f *feed) deliver(entries []*hub.Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.state.Deliver(entries, time.Now().UnixMilli(), f.passed())
+	f.state.Deliver(entries, f.tender.clock.now(), f.passed())
 	f.show()
 }
 
@@ -92,6 +92,11 @@ func (f *feed) show() {
 		f.window.Store(w)
 		if w.Offers(before) {
 			f.rouse()
+		}
+		if w.Floor() != before.Floor() {
+			for _, sub := range f.subs {
+				sub.session.floorMoved(sub, w.Floor())
+			}
 		}
 	}
 	if sure := f.state.Sure(); sure != f.sure.Load() {
@@ -138,13 +143,8 @@ func (f *feed) passed() uint64 {
 func (f *feed) retain(floor uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.state.Retain(floor) {
-		return
-	}
+	f.state.Retain(floor)
 	f.show()
-	for _, sub := range f.subs {
-		sub.session.floorMoved(sub, floor)
-	}
 }
 
 // markUp gives marks of the person whose own stream this is to their sessions.
@@ -159,7 +159,7 @@ func (f *feed) markUp(marks map[hub.Stream]uint64) {
 			f.marks[stream] = max(f.marks[stream], seq)
 		}
 	}
-	now := time.Now().UnixMilli()
+	now := f.tender.clock.now()
 	var ready chain
 	for _, sub := range f.subs {
 		if sub.session.marked(marks, now) {

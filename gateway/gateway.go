@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"bongsu/internal/hub"
 )
@@ -23,6 +22,7 @@ type Gateway struct {
 	options Options
 	metrics *metrics
 	nonce   string // tells this node's sessions from all others
+	clock   clock
 	ids     atomic.Uint64
 	queue   *readyQueue
 	tender  *tender
@@ -54,9 +54,9 @@ func New(o Options) (*Gateway, error) {
 	}
 	var nonce [6]byte
 	_, _ = rand.Read(nonce[:]) // crypto/rand never fails
-	g := &Gateway{options: o, nonce: hex.EncodeToString(nonce[:]), queue: newReadyQueue()}
+	g := &Gateway{options: o, nonce: hex.EncodeToString(nonce[:]), clock: newClock(), queue: newReadyQueue()}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.tender = newTender(g.ctx, o.Log)
+	g.tender = newTender(g.ctx, g.clock, o.Log)
 	g.feeds = newFeeds(g.queue, g.tender)
 	g.joins = make(chan struct{}, joinsAtOnce)
 	var err error
@@ -149,7 +149,7 @@ type Accepted struct {
 // Accept makes a session, which is not open yet, of a connection whose place
 // Admit has given. A session that is not opened in time is closed.
 func (g *Gateway) Accept(a Accepted) *Session {
-	now := time.Now().UnixMilli()
+	now := g.clock.now()
 	s := &Session{
 		gateway:  g,
 		conn:     a.Conn,

@@ -208,7 +208,7 @@ func (s *Session) setJoining(joining bool) {
 	defer s.mu.Unlock()
 	s.joining = joining
 	if !s.open {
-		s.since = time.Now().UnixMilli()
+		s.since = s.gateway.clock.now()
 	}
 }
 
@@ -286,7 +286,7 @@ func (s *Session) admit(t *Ticket, subs, fresh []*sub, cursor hub.Cursor, reply 
 		}
 	}
 	if !s.open {
-		s.since = time.Now().UnixMilli()
+		s.since = s.gateway.clock.now()
 	}
 	s.subs, s.principal, s.open = subs, t.principal, true
 	for _, sub := range subs {
@@ -296,7 +296,7 @@ func (s *Session) admit(t *Ticket, subs, fresh []*sub, cursor hub.Cursor, reply 
 	gaps := s.place(fresh, cursor)
 	s.pending = reply(s.pending, s.welcome(), s)
 	for _, gap := range gaps {
-		s.pending = s.protocol.AppendEvent(s.pending, "gap", gap.appendJSON(nil), s)
+		s.pending = s.appendGap(s.pending, gap)
 	}
 	for _, sub := range fresh {
 		sub.live = true
@@ -322,7 +322,10 @@ func (s *Session) place(fresh []*sub, cursor hub.Cursor) (gaps []gap) {
 		case catchup.Ahead:
 			s.ahead, sub.vague = true, true // perhaps we are late: it is judged later
 		case catchup.Behind:
-			gaps = append(gaps, gap{sub.feed.stream, seq + 1, place, gapBehind})
+			gaps = append(gaps, gap{sub, seq + 1, place, gapBehind})
+			if s.protocol.TellsGaps() {
+				place = seq // until it is told: the connection may break before that
+			}
 		}
 		sub.cursor.Store(place)
 	}

@@ -1,15 +1,11 @@
 package gateway
 
-import (
-	"strconv"
-
-	"bongsu/internal/hub"
-)
+import "strconv"
 
 // gap names entries that will not be pushed: after it the client's place in the
 // stream is to.
 type gap struct {
-	stream   hub.Stream
+	sub      *sub
 	from, to uint64
 	reason   string
 }
@@ -25,7 +21,7 @@ const (
 
 func (g gap) appendJSON(dst []byte) []byte {
 	dst = append(dst, `{"stream":"`...) // a stream key needs no escaping
-	dst = append(dst, g.stream...)
+	dst = append(dst, g.sub.feed.stream...)
 	dst = append(dst, `","from":`...)
 	dst = strconv.AppendUint(dst, g.from, 10)
 	dst = append(dst, `,"to":`...)
@@ -33,6 +29,12 @@ func (g gap) appendJSON(dst []byte) []byte {
 	dst = append(dst, `,"reason":"`...)
 	dst = append(dst, g.reason...)
 	return append(dst, `"}`...)
+}
+
+// appendGap moves the session's place behind the gap and tells the client. s.mu is held.
+func (s *Session) appendGap(dst []byte, g gap) []byte {
+	g.sub.cursor.Store(g.to)
+	return s.protocol.AppendEvent(dst, "gap", g.appendJSON(nil), s)
 }
 
 // noVersion is the version of no counts: what comes next is news.

@@ -30,6 +30,8 @@ func (lines) AppendEvent(dst []byte, name string, body []byte, _ gateway.CursorT
 	return fmt.Appendf(dst, "%s %s\n", name, body)
 }
 
+func (lines) TellsGaps() bool { return true }
+
 func (lines) AppendHeartbeat(dst []byte) []byte { return append(dst, "heartbeat\n"...) }
 
 func (lines) AppendClose(dst []byte, why gateway.Close) []byte {

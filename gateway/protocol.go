@@ -14,6 +14,9 @@ type Protocol interface {
 	AppendEntry(dst []byte, frame *Frame, at CursorText) []byte
 	// AppendEvent appends an event named "unread" or "gap" with a JSON object.
 	AppendEvent(dst []byte, name string, body []byte, at CursorText) []byte
+	// TellsGaps reports whether AppendEvent tells the client of a gap. What it tells
+	// of its cursor before does not include the gap then.
+	TellsGaps() bool
 	// AppendHeartbeat appends what keeps a quiet connection alive and, where the
 	// transport has it, what makes the client answer.
 	AppendHeartbeat(dst []byte) []byte

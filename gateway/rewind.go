@@ -30,8 +30,7 @@ func (s *Session) Rewind(cursor hub.Cursor, reply func(dst []byte) []byte) error
 			s.gateway.metrics.catchups.Inc()
 			s.enlist(sub)
 		case catchup.Behind:
-			missed := gap{sub.feed.stream, seq + 1, sub.cursor.Load(), gapBehind}
-			s.pending = s.protocol.AppendEvent(s.pending, "gap", missed.appendJSON(nil), s)
+			s.pending = s.appendGap(s.pending, gap{sub, seq + 1, sub.cursor.Load(), gapBehind})
 		}
 	}
 	ready := s.rouse()

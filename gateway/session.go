@@ -31,7 +31,7 @@ type Session struct {
 	onClose  func()
 	id       uint64
 	slot     int          // in the registry, guarded by its lock
-	heard    atomic.Int64 // Unix milliseconds; 0 for clients that never answer
+	heard    atomic.Int64 // by the gateway's clock; 0 for clients that never answer
 
 	mu        sync.Mutex
 	principal *hub.Principal
@@ -40,7 +40,7 @@ type Session struct {
 	dueFirst, dueLast *sub
 	pending           []byte   // to write before anything else
 	next              *Session // in a chain; owned by whoever holds the chain
-	wrote             int64    // Unix milliseconds of the last write
+	wrote             int64    // by the gateway's clock: the last write
 	beaten            int64    // … heartbeat
 	counted           int64    // … unread push
 	since             int64    // … of acceptance, then of opening
@@ -114,10 +114,11 @@ func (s *Session) Closing() Close {
 }
 
 // Heard notes that the client is alive.
-func (s *Session) Heard() { s.heard.Store(time.Now().UnixMilli()) }
+func (s *Session) Heard() { s.heard.Store(s.gateway.clock.now()) }
 
-// HeardAt returns when the client was heard of last, in Unix milliseconds.
-func (s *Session) HeardAt() int64 { return s.heard.Load() }
+// HeardAt returns when the client was heard of last. It stays comparable when the
+// machine's clock is set.
+func (s *Session) HeardAt() time.Time { return s.gateway.clock.time(s.heard.Load()) }
 
 // Send queues bytes of the transport, copied, to be written in order and before
 // entries that come later. It never blocks. A client with too much waiting is

@@ -208,6 +208,16 @@ func TestUnreadFollowsEntriesAndMarks(t *testing.T) {
 	c.await(t, `unread {"streams":{},"total":0,"version":10}`)
 }
 
+func TestUnreadFollowsRetentionThatANewOwnerTellsOf(t *testing.T) {
+	g, core := start(t, gateway.Options{UnreadEvery: 100 * time.Millisecond})
+	c := connect(t, g, "7 mall:1", nil)
+	core.Publish("mall:1", 3)
+	c.await(t, `unread {"streams":{"mall:1":3},"total":3,"version":3}`)
+	core.Core.Retain("mall:1", 2) // the old owner told the others, and was not heard
+	core.Move("mall:1")
+	c.await(t, `unread {"streams":{"mall:1":1},"total":1,"version":5}`)
+}
+
 func TestPushedUnreadIsWhatCountCounts(t *testing.T) {
 	g, core := start(t, gateway.Options{UnreadEvery: time.Millisecond})
 	for i, stream := range []hub.Stream{hub.All, "mall:1", "mall:2"} {

@@ -29,7 +29,7 @@ func (g *Gateway) sweep() {
 			g.checkSessions(now)
 			if round%feedSweeps == 0 {
 				if core, err := g.attached(); err == nil {
-					g.feeds.sweep(core, now.UnixMilli()-windowAge, now.Add(-g.options.Linger))
+					g.feeds.sweep(core, g.clock.at(now)-windowAge, now.Add(-g.options.Linger))
 				}
 			}
 		}
@@ -41,7 +41,7 @@ func (g *Gateway) sweep() {
 func (g *Gateway) checkSessions(now time.Time) {
 	var some [sweepChunk]*Session
 	var ready chain
-	ms := now.UnixMilli()
+	ms := g.clock.at(now)
 	for from := 0; ; from += sweepChunk {
 		g.mu.Lock()
 		n := copy(some[:], g.sessions[min(from, len(g.sessions)):])
@@ -116,10 +116,8 @@ func (s *Session) judgeAhead() {
 			s.ahead = true // nobody knows where the stream stands
 			continue
 		}
-		sub.cursor.Store(head)
 		s.recount, s.version = true, noVersion // the client may have dropped the counts as older
-		missed := gap{sub.feed.stream, 1, head, gapReset}
-		s.pending = s.protocol.AppendEvent(s.pending, "gap", missed.appendJSON(nil), s)
+		s.pending = s.appendGap(s.pending, gap{sub, 1, head, gapReset})
 	}
 }
 

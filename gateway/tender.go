@@ -57,14 +57,15 @@ func (e *staleError) Error() string {
 type tender struct {
 	ctx       context.Context // ends when the gateway closes
 	core      Core
+	clock     clock
 	log       *slog.Logger
 	followers crew
 	fetchers  crew
 	unserved  unserved
 }
 
-func newTender(ctx context.Context, log *slog.Logger) *tender {
-	t := &tender{ctx: ctx, log: log, unserved: unserved{log: log}}
+func newTender(ctx context.Context, clock clock, log *slog.Logger) *tender {
+	t := &tender{ctx: ctx, clock: clock, log: log, unserved: unserved{log: log}}
 	t.followers = crew{limit: followsAtOnce, tend: t.run}
 	t.fetchers = crew{limit: fetchesAtOnce, tend: t.run}
 	return t
@@ -270,7 +271,7 @@ func (t *tender) fetch(ctx context.Context, f *feed, task catchup.Task) error {
 	defer f.mu.Unlock()
 	if err != nil {
 		err = fmt.Errorf("range: %w", err)
-	} else if !f.state.Fetched(task, entries, time.Now().UnixMilli(), f.passed()) {
+	} else if !f.state.Fetched(task, entries, t.clock.now(), f.passed()) {
 		err = errNotYet
 	}
 	if err != nil {
@@ -303,6 +304,9 @@ func (f *feed) sessionHeads() []hub.Head {
 	var heads []hub.Head
 	seen := map[hub.Stream]bool{}
 	for _, sub := range f.subs {
+		if sub.anon { // nobody is marked who has not come
+			continue
+		}
 		for _, head := range sub.session.heads() {
 			if !seen[head.Stream] {
 				seen[head.Stream] = true

@@ -19,7 +19,7 @@ type writer struct {
 	socket  socketWriter
 	buf     []byte // what is written to one session
 	body    []byte // the JSON of one event
-	now     int64  // Unix milliseconds, taken once a batch
+	now     int64  // by the gateway's clock, taken once a batch
 
 	entries int   // delivered in this batch
 	newest  int64 // Time of the newest pushed entry delivered in this batch
@@ -28,7 +28,7 @@ type writer struct {
 func (w *writer) run() {
 	var batch chain
 	for w.gateway.queue.pop(&batch) {
-		w.now = time.Now().UnixMilli()
+		w.now = w.gateway.clock.now()
 		for s := batch.take(); s != nil; s = batch.take() {
 			w.flush(s)
 		}
@@ -171,11 +171,9 @@ func (w *writer) take(s *Session, sub *sub) (done, missing bool) {
 				w.newest = frame.Entry.Time
 			}
 		case catchup.Skip:
-			missed := gap{sub.feed.stream, cursor + 1, at.Cut(), gapBehind}
+			w.buf = s.appendGap(w.buf, gap{sub, cursor + 1, at.Cut(), gapBehind})
 			cursor = at.Cut()
-			sub.cursor.Store(cursor)
-			w.body = missed.appendJSON(w.body[:0])
-			w.buf = s.protocol.AppendEvent(w.buf, "gap", w.body, s)
+			s.recount = true
 		default:
 			return true, true
 		}

@@ -4,7 +4,7 @@
 // is given after its cursor.
 //
 // It is pure: no locks, no clocks, no goroutines, no calls. Whoever drives it
-// brings the moment as Unix milliseconds, makes the calls that Feed.Need names, and
+// brings the moment in milliseconds, makes the calls that Feed.Need names, and
 // tells the Feed what came of them. The gateway does so with real calls, a
 // simulation with its own.
 //

@@ -177,17 +177,15 @@ func (f *Feed) forsake() {
 	}
 }
 
-// Retain notes that retention has let entries up to floor go, and reports
-// whether that is news.
-func (f *Feed) Retain(floor uint64) bool {
+// Retain notes that retention has let entries up to floor go.
+func (f *Feed) Retain(floor uint64) {
 	if floor <= f.window.floor {
-		return false
+		return
 	}
 	next := *f.window
 	next.floor = floor
 	next.cut = max(next.cut, floor)
 	f.window = &next
-	return true
 }
 
 // Want asks for the entries after a session's cursor, for which Next said Wait. It

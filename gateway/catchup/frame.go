@@ -21,7 +21,7 @@ type Frame struct {
 	// missed it.
 	Pushed bool
 
-	stamp   int64 // when the node got it, Unix milliseconds
+	stamp   int64 // when the node got it, in milliseconds
 	encoded [MaxForms]atomic.Pointer[[]byte]
 }
 

@@ -70,6 +70,8 @@ func (frames) AppendEntry(dst []byte, frame *gateway.Frame, _ gateway.CursorText
 
 func (frames) AppendEvent(dst []byte, _ string, _ []byte, _ gateway.CursorText) []byte { return dst }
 
+func (frames) TellsGaps() bool { return false }
+
 func (frames) AppendHeartbeat(dst []byte) []byte {
 	return socket.AppendFrame(dst, socket.PingFrame, nil)
 }

@@ -87,7 +87,7 @@ func (s *server) serveAnswer(w http.ResponseWriter, r *http.Request, id string, 
 		return
 	}
 	_ = out.control.SetReadDeadline(time.Time{}) // that was the request's
-	session.asked()
+	session.gateway.Heard()
 	if session.pump(r, out) {
 		session.pipe.detach()
 		session.leftAlone()

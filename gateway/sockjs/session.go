@@ -24,7 +24,6 @@ type session struct {
 	turn    chan struct{} // holds a token while a request speaks
 	sends   chan struct{} // holds a token for each that wants to
 	beats   atomic.Bool   // the client has sent a heart-beat, and so goes on to
-	spoke   atomic.Int64  // Unix milliseconds of its last request
 
 	mu    sync.Mutex
 	alone *time.Timer // ends the session of a client that has no request open
@@ -108,17 +107,11 @@ func (s *session) leave() {
 	s.server.registry.remove(s)
 }
 
-// asked notes that the client has made a request.
-func (s *session) asked() {
-	s.spoke.Store(time.Now().UnixMilli())
-	s.gateway.Heard()
-}
-
 // aborted notes that the client's side has ended the connection of an answer. A
 // client whose machine has died does not: it falls silent, and the gateway closes
 // its session before its connection times out.
 func (s *session) aborted() {
-	if s.beats.Load() && time.Now().UnixMilli()-s.spoke.Load() >= asleep.Milliseconds() {
+	if s.beats.Load() && time.Since(s.gateway.HeardAt()) >= asleep {
 		return
 	}
 	s.pipe.alive()
@@ -149,8 +142,8 @@ func (s *session) say(ctx context.Context, messages []string) bool {
 	case <-ctx.Done():
 		return false
 	}
-	s.asked()
-	defer s.asked() // it may have been us who kept the client from being heard
+	s.gateway.Heard()
+	defer s.gateway.Heard() // it may have been us who kept the client from being heard
 	for _, message := range messages {
 		if message == "\n" || message == "\r\n" {
 			s.beats.Store(true)

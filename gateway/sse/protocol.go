@@ -52,6 +52,8 @@ func (protocol) AppendEvent(dst []byte, name string, body []byte, at gateway.Cur
 	return appendData(dst, body)
 }
 
+func (protocol) TellsGaps() bool { return true }
+
 func (protocol) AppendHeartbeat(dst []byte) []byte { return append(dst, ": heartbeat\n\n"...) }
 
 // AppendClose appends what a WebSocket client learns from the close frame.

@@ -102,6 +102,24 @@ func TestGapsAndUnreadAreNamedEvents(t *testing.T) {
 	}
 }
 
+// A browser takes up the id of "connect" before it has read on: what it is not told
+// of yet must not be in it.
+func TestNoIDGoesBeforeItsGap(t *testing.T) {
+	s := serve(t, gateway.Options{CatchUp: 2})
+	s.core.Publish(hub.All, 5)
+	s.core.Publish("mall:1001", 4)
+	c := s.get(t, "?access_token=7+mall:1001&lastEventId=all%3D1,mall:1001%3D1", nil)
+	for _, want := range []string{"admin:7=0,all=1,mall:1001=1", "admin:7=0,all=5,mall:1001=1", "admin:7=0,all=5,mall:1001=4"} {
+		e := c.Next()
+		for e.ID == "" {
+			e = c.Next()
+		}
+		if e.ID != want {
+			t.Errorf("%s: id %s, want %s", e.Name, e.ID, want)
+		}
+	}
+}
+
 func TestAQuietStreamGetsComments(t *testing.T) {
 	s := serve(t, gateway.Options{Heartbeat: time.Second})
 	c := s.get(t, "", seven)

@@ -58,6 +58,9 @@ type Plain struct{}
 // AppendEvent appends nothing.
 func (Plain) AppendEvent(dst []byte, _ string, _ []byte, _ gateway.CursorText) []byte { return dst }
 
+// TellsGaps implements gateway.Protocol.
+func (Plain) TellsGaps() bool { return false }
+
 // AppendHeartbeat appends a comment.
 func (Plain) AppendHeartbeat(dst []byte) []byte { return append(dst, ": heartbeat\n\n"...) }
 

@@ -192,6 +192,9 @@ func (s *Session) reset(stream hub.Stream, seq uint64) {
 	s.progress.reset(stream, seq)
 }
 
+// TellsGaps implements gateway.Protocol.
+func (s *Session) TellsGaps() bool { return false }
+
 // AppendHeartbeat implements gateway.Protocol.
 func (s *Session) AppendHeartbeat(dst []byte) []byte {
 	s.mu.Lock()
@@ -245,7 +248,7 @@ func (s *Session) Moves() uint64 {
 func (s *Session) Life() Life {
 	var heard int64
 	if s.session != nil {
-		heard = s.session.HeardAt()
+		heard = s.session.HeardAt().UnixMilli()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

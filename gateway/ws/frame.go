@@ -37,6 +37,8 @@ func (protocol) AppendEvent(dst []byte, name string, body []byte, _ gateway.Curs
 	return appendNotification(dst, name, body)
 }
 
+func (protocol) TellsGaps() bool { return true }
+
 // AppendHeartbeat appends the notification for programs that cannot see pings,
 // and a ping that every WebSocket client answers.
 func (protocol) AppendHeartbeat(dst []byte) []byte {
