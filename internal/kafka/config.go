@@ -83,6 +83,8 @@ func (c Config) Sarama() (*sarama.Config, error) {
 	s.Net.DialTimeout = dialTimeout
 	s.Net.WriteTimeout = writeTimeout
 	s.Net.ReadTimeout = produceTimeout
+	s.Net.Proxy.Enable = true // which is how a dialer of one's own is given
+	s.Net.Proxy.Dialer = &dialer{net.Dialer{Timeout: dialTimeout}, produceTimeout}
 	s.Metadata.Retry.Max = 1
 	s.Metadata.Retry.Backoff = 50 * time.Millisecond
 	s.Metadata.RefreshFrequency = time.Minute

@@ -157,12 +157,16 @@ func (p *Producer) probe(ctx context.Context) {
 func (p *Producer) overdue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.overdueLocked(time.Now())
+}
+
+func (p *Producer) overdueLocked(now time.Time) {
 	for _, s := range p.shards {
 		since := s.waiting()
 		if s.pending == nil && since.Before(p.acked) && !since.IsZero() {
 			since = p.acked
 		}
-		if s.down == nil && !since.IsZero() && time.Since(since) > replicaPatience+probeEvery {
+		if s.down == nil && !since.IsZero() && now.Sub(since) > replicaPatience+probeEvery {
 			p.downLocked(s, hub.Unavailablef("Kafka does not answer"))
 		}
 	}

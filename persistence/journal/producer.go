@@ -27,6 +27,8 @@ const (
 	// giveUp is how long a batch is tried again before its callers are told. They
 	// can try again themselves, and want to know at once.
 	giveUp = 700 * time.Millisecond
+	// turnPatience is how long a call waits for Kafka to take some of it at most.
+	turnPatience = 2 * time.Second
 	// replicaPatience is how long a broker may wait for its replicas.
 	replicaPatience = 2 * time.Second
 	// recordOverhead is about what a waiting record costs beside its value.
@@ -100,9 +102,10 @@ func NewProducer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 // appended. Nothing was then, unless Kafka's own limit is below MaxRecord: the
 // other records may have been. One that wraps hub.ErrUnavailable means that Kafka is
 // away: the first call to find that out ends within about three seconds, the
-// others at once until Kafka is back. When ctx ends first, Append returns its
-// error, and what was not on its way when ctx's deadline passed is not appended. The payloads must not change until Append has returned without an
-// error of ctx.
+// others at once until Kafka is back, or that so much waits that the records' turn did
+// not come within two seconds. When ctx ends first, Append returns its error. What
+// was not on its way by ctx's deadline, or by those two seconds, is not appended. The
+// payloads must not change until Append has returned without an error of ctx.
 func (p *Producer) Append(ctx context.Context, records []hub.Record) error {
 	if len(records) == 0 {
 		return nil

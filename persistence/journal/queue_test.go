@@ -37,6 +37,38 @@ func TestWhatNobodyWaitsForAnyMoreIsNotSent(t *testing.T) {
 	}
 }
 
+// Its caller may wait for ever, but another process may have appended the records since.
+func TestWhatHasWaitedLongForItsTurnIsNotSent(t *testing.T) {
+	slow := mustCall(t, "slow")
+	s := &shard{limit: maxBatch, queue: slow.parts}
+	if ready, dropped := s.fill(slow.since.Add(turnPatience)); ready || dropped == 0 {
+		t.Errorf("ready %v, dropped %d", ready, dropped)
+	}
+	<-slow.done
+	if !errors.Is(slow.err, hub.ErrUnavailable) {
+		t.Errorf("the call ended with %v", slow.err)
+	}
+}
+
+// Nor is a batch sent again whose fate nobody knew for so long.
+func TestABatchThatWasLeftLyingIsNotSentAgain(t *testing.T) {
+	p := newBench(t).producer()
+	c := mustCall(t, "left lying")
+	p.mu.Lock()
+	s := p.shards[c.parts[0].shard]
+	s.leader, s.queue = 1, c.parts
+	ready, _ := s.fill(c.since)
+	s.pending.since = time.Now().Add(-time.Minute) // the process stood still
+	p.mu.Unlock()
+	if _, shards := p.collect(); !ready || len(shards) > 0 {
+		t.Errorf("ready %v, then %d shards are sent", ready, len(shards))
+	}
+	<-c.done
+	if !errors.Is(c.err, hub.ErrUnavailable) {
+		t.Errorf("the call ended with %v", c.err)
+	}
+}
+
 func TestAShardOfLateCallsHasNothingToSend(t *testing.T) {
 	late := mustCall(t, "late")
 	late.until = time.Now()
@@ -52,5 +84,6 @@ func mustCall(t *testing.T, id string) *call {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.since = time.Now()
 	return c
 }

@@ -95,6 +95,7 @@ func (p *Producer) collect() (leader int32, shards []*shard) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now, size := time.Now(), 0
+	p.overdueLocked(now) // on waking, what others may have sent instead stays unsent
 	for i := range p.shards {
 		s := p.shards[(p.turn+i)%len(p.shards)]
 		if s.sending || p.busy[s.leader] || (len(shards) > 0 && s.leader != leader) {
@@ -159,34 +160,30 @@ func (p *Producer) produce(broker *sarama.Broker, shards []*shard) (*sarama.Prod
 }
 
 // number gives the batches that have none the next sequence numbers of their
-// shards. A batch that is sent again keeps its own, by which the broker knows it.
+// shards. A batch that is sent again keeps its own, by which the broker knows it. An
+// identity that was spoiled is not taken up again: under it the broker may take a new
+// batch for one that it has.
 func (p *Producer) number(broker *sarama.Broker, shards []*shard) error {
 	p.mu.Lock()
-	writer := p.writer
+	defer p.mu.Unlock()
 	for _, s := range shards {
 		if s.next > maxSequence && s.pending.writer != s.writer { // one that is sent again keeps its number
 			p.spoilLocked(s)
-			writer = nil
+			p.writer = nil
 		}
 	}
-	p.mu.Unlock()
-	if writer == nil {
-		request := &sarama.InitProducerIDRequest{Version: 4, ProducerID: -1, ProducerEpoch: -1}
-		response, err := broker.InitProducerID(request)
+	if p.writer == nil {
+		p.mu.Unlock()
+		writer, err := newIdentity(broker)
+		p.mu.Lock()
 		if err != nil {
 			return err
 		}
-		if response.Err != sarama.ErrNoError {
-			return response.Err
-		}
-		writer = &identity{id: response.ProducerID, epoch: response.ProducerEpoch}
+		p.writer = writer
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.writer = writer
 	for _, s := range shards {
 		if s.writer == nil {
-			s.writer, s.next = writer, 0
+			s.writer, s.next = p.writer, 0
 		}
 		b := s.pending
 		if b.writer == s.writer {
@@ -197,6 +194,19 @@ func (p *Producer) number(broker *sarama.Broker, shards []*shard) error {
 		s.next += int32(len(b.records.Records))
 	}
 	return nil
+}
+
+// newIdentity asks the broker for an identity that nobody has used.
+func newIdentity(broker *sarama.Broker) (*identity, error) {
+	request := &sarama.InitProducerIDRequest{Version: 4, ProducerID: -1, ProducerEpoch: -1}
+	response, err := broker.InitProducerID(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.Err != sarama.ErrNoError {
+		return nil, response.Err
+	}
+	return &identity{id: response.ProducerID, epoch: response.ProducerEpoch}, nil
 }
 
 // settle decides what becomes of each batch and reports whether the leaders
