@@ -81,7 +81,7 @@ func (m *memory) moved(t *testing.T) {
 		m.mu.Lock()
 		open := slices.Collect(maps.Keys(m.open))
 		m.mu.Unlock()
-		if slices.ContainsFunc(open, func(p stomp.Place) bool { return p.Life().Owes != 0 }) {
+		if slices.ContainsFunc(open, func(p stomp.Place) bool { return !p.Life().Owes.IsZero() }) {
 			return
 		}
 		if time.Now().After(end) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"bongsu/gateway"
 	"bongsu/internal/hub"
@@ -42,16 +43,15 @@ type Place interface {
 	Life() Life
 }
 
-// Life is what a session knows of whether its client is alive. Moments are Unix
-// milliseconds.
+// Life is what a session knows of whether its client is alive.
 type Life struct {
 	// Answers is how often the client has answered what it was asked.
 	Answers uint64
-	// Owes is since when it owes an answer, 0 if it owes none.
-	Owes int64
+	// Owes is since when it owes an answer, the zero time if it owes none.
+	Owes time.Time
 	// Late says that the answer is so late that the connection is likely to be dead.
 	Late bool
-	// Heard is when anything was heard of the client.
+	// Heard is when anything was heard of the client, in Unix milliseconds.
 	Heard int64
 }
 

@@ -28,7 +28,8 @@ const (
 
 // progress is how far a session has come in its streams: what has been written,
 // what the client has surely got, and where first subscriptions begin. Moments are
-// Unix milliseconds.
+// milliseconds of its own clock, which at tells: a node's wall clock may be put
+// forward, which proves nothing.
 //
 // Where the transport has a ping, the client is asked for an answer behind what it
 // is sent, as browsers give it without their page: what was written before the ping
@@ -38,6 +39,7 @@ const (
 type progress struct {
 	place track  // what has been written
 	moves uint64 // grows with what others are told
+	zero  time.Time
 
 	// What the client answers for.
 	patience time.Duration // how long an answer may take; 0 if it cannot be asked
@@ -72,11 +74,27 @@ type question struct {
 // is how long its client may take to answer, 0 if it cannot be asked.
 func progressFrom(at hub.Cursor, patience time.Duration, now time.Time) progress {
 	base := trackOf(at)
-	return progress{
+	p := progress{
 		place: slices.Clone(base), patience: patience, got: slices.Clone(base),
-		late: base, early: base, lateAt: now.UnixMilli(),
+		zero: now.Add(-doubtful), // so that what never was is long ago
+		late: base, early: base,
 		base: base, baseUntil: now.Add(resumeWithin), held: slices.Clone(base),
 	}
+	p.lateAt = p.at(now)
+	return p
+}
+
+// at returns the moment on the session's clock. Differences of times that the
+// program has taken do not follow the wall clock.
+func (p *progress) at(now time.Time) int64 { return now.Sub(p.zero).Milliseconds() }
+
+// owesSince returns when the first was written that the client has not answered
+// for, the zero time if it owes nothing.
+func (p *progress) owesSince() time.Time {
+	if p.owes == 0 {
+		return time.Time{}
+	}
+	return p.zero.Add(time.Duration(p.owes) * time.Millisecond)
 }
 
 // stands returns how far the session has come as others are told: as long as first
@@ -104,7 +122,7 @@ func (p *progress) surely(now time.Time) track {
 		return p.stands(now)
 	}
 	aged := p.early
-	switch before := now.Add(-doubtful).UnixMilli(); {
+	switch before := p.at(now.Add(-doubtful)); {
 	case p.movedAt <= before:
 		return p.stands(now)
 	case p.lateAt <= before:
@@ -128,7 +146,7 @@ func higher(a, b track) track {
 // isLate reports whether the client owes an answer for so long that its connection
 // is likely to be dead.
 func (p *progress) isLate(now time.Time) bool {
-	return p.asks() && p.owes != 0 && now.UnixMilli()-p.owes >= p.patience.Milliseconds()
+	return p.asks() && p.owes != 0 && p.at(now)-p.owes >= p.patience.Milliseconds()
 }
 
 // write notes that the stream has come up to seq. carried says that the client was
@@ -142,7 +160,7 @@ func (p *progress) write(stream hub.Stream, seq uint64, carried bool, now time.T
 
 // carry notes that something is sent.
 func (p *progress) carry(now time.Time) {
-	ms := now.UnixMilli()
+	ms := p.at(now)
 	if ms-p.lateAt >= doubtful.Milliseconds() {
 		p.early = p.late
 		p.late, p.lateAt = slices.Clone(p.stands(now)), ms
@@ -179,7 +197,7 @@ func (p *progress) move(stream hub.Stream, seq uint64) {
 // ask reports whether the client is to be asked now for an answer, and what names
 // the question.
 func (p *progress) ask(now time.Time) (number uint64, due bool) {
-	ms := now.UnixMilli()
+	ms := p.at(now)
 	wait := askEvery
 	if last := len(p.asked) - 1; last >= 0 && p.asked[last].behind == 0 { // it would be the same
 		wait = max(askAgain, p.patience)
@@ -235,7 +253,7 @@ func (p *progress) rewind(stream hub.Stream, seq uint64, now time.Time) {
 	}
 	p.asked = nil // what they mean is no more so
 	if p.owes == 0 {
-		p.owes = now.UnixMilli()
+		p.owes = p.at(now)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"bongsu/gateway"
 	"bongsu/gateway/socket"
@@ -51,8 +52,8 @@ func TestWhatTheClientAnswersForItHasGot(t *testing.T) {
 	p.wantSurely(t, noon, 7)
 	p.answered(strconv.FormatUint(first, 10))
 	p.wantSurely(t, noon, 8)
-	if since := p.owes; since != noon.Add(100*time.Millisecond).UnixMilli() {
-		t.Errorf("it owes an answer since %d", since)
+	if since := p.owesSince(); !since.Equal(noon.Add(100 * time.Millisecond)) {
+		t.Errorf("it owes an answer since %v", since)
 	}
 
 	if _, due := p.ask(noon.Add(askEvery - 1)); due {
@@ -102,8 +103,8 @@ func TestFurtherQuestionsArePutWhileOneIsUnderWay(t *testing.T) {
 	}
 	p.answered(strconv.FormatUint(last-4, 10)) // of the newest
 	p.wantSurely(t, noon, 36)
-	if since := p.owes; since != noon.Add(36*time.Second).UnixMilli() {
-		t.Errorf("it owes an answer since %d", since)
+	if since := p.owesSince(); !since.Equal(noon.Add(36 * time.Second)) {
+		t.Errorf("it owes an answer since %v", since)
 	}
 	p.answered(strconv.FormatUint(1, 10)) // overtaken
 	p.wantSurely(t, noon, 36)
@@ -140,6 +141,34 @@ func TestWithoutAnswersTimeTells(t *testing.T) {
 		if got := p.surely(now).seq(hub.All); got > i || i > 142 && got < i-142 {
 			t.Fatalf("after %d entries it has surely got %d", i+1, got)
 		}
+	}
+}
+
+// putForward returns the moment as a node tells it whose wall clock has been put
+// forward by that many seconds, while what the clock of the machine counts goes on.
+func putForward(now time.Time, seconds uint64) time.Time {
+	*(*uint64)(unsafe.Pointer(&now)) += seconds << 30 // as time.Time keeps it
+	return now
+}
+
+// A wall clock that is put forward proves nothing of what a client has got.
+func TestTheWallClockDoesNotTellWhatHasArrived(t *testing.T) {
+	for name, patience := range map[string]time.Duration{"that can be asked": late, "that cannot": 0} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			p := progressFrom(hub.Cursor{hub.All: 0}, patience, began)
+			p.take(hub.All, 0, began)
+			p.write(hub.All, 1, true, began)
+			now := putForward(began, 3600)
+			if passed := now.Round(0).Sub(began.Round(0)); passed != time.Hour || now.Sub(began) != 0 {
+				t.Fatalf("the clock has been put forward by %v", passed)
+			}
+			p.wantSurely(t, now, 0)
+			if p.isLate(now) {
+				t.Error("the client is late")
+			}
+			p.wantSurely(t, now.Add(doubtful), 1)
+		})
 	}
 }
 

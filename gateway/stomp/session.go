@@ -253,7 +253,7 @@ func (s *Session) Life() Life {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &s.progress
-	return Life{Answers: p.answers, Owes: p.owes, Late: p.isLate(time.Now()), Heard: heard}
+	return Life{Answers: p.answers, Owes: p.owesSince(), Late: p.isLate(time.Now()), Heard: heard}
 }
 
 // say queues a frame, which is appended by add.

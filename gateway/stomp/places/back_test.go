@@ -71,7 +71,7 @@ func TestASessionThatIsHeardOfAfterwardsKeepsItsPlace(t *testing.T) {
 			p.Open("7", first)
 			p.Resume(t.Context(), "7") // by the second page
 			first.life.Heard = time.Now().Add(after).UnixMilli()
-			first.life.Owes, first.life.Late = first.life.Heard+1, true
+			first.life.Owes, first.life.Late = time.Now().Add(after+1), true
 			if at, _ := p.Resume(t.Context(), "7"); at.String() != want {
 				t.Errorf("heard of after %v, the first page goes on at %q, want %q", after, at, want)
 			}

@@ -89,11 +89,11 @@ func likeliest(sessions []*localSession) (found doubtful, ok bool) {
 
 // deader reports whether a client is likelier to be gone than another.
 func deader(a, b stomp.Life) bool {
-	if a.Owes != b.Owes && a.Owes != 0 && b.Owes != 0 {
-		return a.Owes < b.Owes
+	if a.Owes.IsZero() != b.Owes.IsZero() {
+		return b.Owes.IsZero()
 	}
-	if (a.Owes == 0) != (b.Owes == 0) {
-		return a.Owes != 0
+	if !a.Owes.Equal(b.Owes) {
+		return a.Owes.Before(b.Owes)
 	}
 	return a.Heard < b.Heard
 }

@@ -54,7 +54,7 @@ func (p *place) Life() stomp.Life {
 func (p *place) die(since int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.life.Owes, p.life.Late = since, true
+	p.life.Owes, p.life.Late = time.UnixMilli(since), true
 	p.moves++
 }
 
@@ -63,7 +63,7 @@ func (p *place) answer() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.life.Answers++
-	p.life.Owes, p.life.Late = 0, false
+	p.life.Owes, p.life.Late = time.Time{}, false
 	p.moves++
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"bongsu/gateway/stomp"
 	"bongsu/internal/kafka"
@@ -15,7 +16,7 @@ type deadPlace struct{}
 func (deadPlace) AppendCursor(dst []byte) []byte { return append(dst, "all=4"...) }
 func (deadPlace) Moves() uint64                  { return 1 }
 func (deadPlace) Ask()                           {}
-func (deadPlace) Life() stomp.Life               { return stomp.Life{Owes: 1000, Late: true} }
+func (deadPlace) Life() stomp.Life               { return stomp.Life{Owes: time.UnixMilli(1000), Late: true} }
 
 // Another node says that a session went on from a dead one of this node: it is not
 // offered again, here or there.
