@@ -37,7 +37,7 @@ func (m *memory) End(_ string, p stomp.Place, at hub.Cursor) {
 	m.places = append(m.places, at)
 }
 
-func (m *memory) Resume(context.Context, string) (at hub.Cursor, giveBack func()) {
+func (m *memory) Resume(context.Context, string, stomp.Place) (at hub.Cursor, giveBack func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, m.ended = m.ended, nil

@@ -16,16 +16,18 @@ import (
 // are safe for use by several goroutines at once. The places package has one that
 // all nodes of a cluster share.
 type Places interface {
-	// Open notes that a session of the person has begun.
+	// Open notes that a session of the person has begun, in the stead of the one whose
+	// place Resume has used up for it.
 	Open(admin string, session Place)
 	// End notes that it has ended, where the cursor says.
 	End(admin string, session Place, cursor hub.Cursor)
 	// Resume returns from where a new session of the person has to go on: for each
 	// stream the lowest place of the sessions that have ended shortly before, and of
 	// those that are open, for they may be dead without anybody having noticed. It is
-	// empty if there are none. One of these places is used up; giveBack, never nil, is
-	// called if the session does not come about. It may block until ctx ends.
-	Resume(ctx context.Context, admin string) (at hub.Cursor, giveBack func())
+	// empty if there are none. One of these places is used up for the session, which is
+	// about to open; giveBack, never nil, is called if it does not come about. It may
+	// block until ctx ends.
+	Resume(ctx context.Context, admin string, session Place) (at hub.Cursor, giveBack func())
 }
 
 // Place tells where an open session stands. Its methods may be called by any
@@ -61,7 +63,7 @@ type nowhere struct{}
 func (nowhere) Open(string, Place)            {}
 func (nowhere) End(string, Place, hub.Cursor) {}
 
-func (nowhere) Resume(context.Context, string) (hub.Cursor, func()) { return nil, func() {} }
+func (nowhere) Resume(context.Context, string, Place) (hub.Cursor, func()) { return nil, func() {} }
 
 // seen is how far a session has been given a stream.
 type seen struct {

@@ -132,7 +132,7 @@ func (s *Session) connect(f *frame.Frame) error {
 	s.mu.Unlock()
 	if err == nil {
 		if _, given := f.Header.Contains("cursor"); given { // it goes on from its own place, not a next page
-			s.server.options.Places.Resume(ctx, s.admin)
+			s.server.options.Places.Resume(ctx, s.admin, s)
 		}
 		s.in.version = v
 		s.open()
@@ -155,7 +155,7 @@ func (s *Session) cursor(ctx context.Context, f *frame.Frame, token string) (at 
 	if err != nil {
 		return nil, nothing, err
 	}
-	at, giveBack = s.server.options.Places.Resume(ctx, p.Admin)
+	at, giveBack = s.server.options.Places.Resume(ctx, p.Admin, s)
 	return at, giveBack, nil
 }
 

@@ -197,7 +197,7 @@ func TestACursorUsesUpThePersonsLastPlace(t *testing.T) {
 	c := s.connect(t, "7", "cursor:all=2,admin:7=0")
 	c.say("SUBSCRIBE", "id:u", user)
 	c.hears("u all 3")
-	if at, _ := places.Resume(t.Context(), "7"); len(at) > 0 {
+	if at, _ := places.Resume(t.Context(), "7", nil); len(at) > 0 {
 		t.Errorf("%s is left", at)
 	}
 }

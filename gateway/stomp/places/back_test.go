@@ -35,7 +35,7 @@ func TestAPlaceAtAnotherNodeIsGivenBack(t *testing.T) {
 			p.take(fmt.Appendf(nil, `{"node":"b","at":%d,"open":[{"admin":"7","sessions":1,"cursor":"all=5"}]}`,
 				time.Now().Add(-ago).UnixMilli()))
 			for range 3 {
-				at, giveBack := p.Resume(t.Context(), "7")
+				at, giveBack := p.Resume(t.Context(), "7", nil)
 				if at.String() != "all=5" {
 					t.Fatalf("it goes on at %q", at)
 				}
@@ -50,13 +50,13 @@ func TestAPlaceAtAnotherNodeIsGivenBack(t *testing.T) {
 func TestAPlaceIsGivenBackThatHasEndedMeanwhile(t *testing.T) {
 	p := alone()
 	p.Open("7", deadPlace{})
-	_, giveBack := p.Resume(t.Context(), "7")
+	_, giveBack := p.Resume(t.Context(), "7", nil)
 	p.End("7", deadPlace{}, hub.Cursor{hub.All: 4})
 	giveBack()
-	if at, _ := p.Resume(t.Context(), "7"); at.String() != "all=4" {
+	if at, _ := p.Resume(t.Context(), "7", nil); at.String() != "all=4" {
 		t.Errorf("the next try goes on at %q", at)
 	}
-	if at, _ := p.Resume(t.Context(), "7"); len(at) > 0 {
+	if at, _ := p.Resume(t.Context(), "7", nil); len(at) > 0 {
 		t.Errorf("it is gone on from again, at %s", at)
 	}
 }
@@ -69,10 +69,10 @@ func TestASessionThatIsHeardOfAfterwardsKeepsItsPlace(t *testing.T) {
 			p := alone()
 			first := &heardPlace{stomp.Life{Heard: time.Now().UnixMilli()}}
 			p.Open("7", first)
-			p.Resume(t.Context(), "7") // by the second page
+			p.Resume(t.Context(), "7", nil) // by the second page
 			first.life.Heard = time.Now().Add(after).UnixMilli()
 			first.life.Owes, first.life.Late = time.Now().Add(after+1), true
-			if at, _ := p.Resume(t.Context(), "7"); at.String() != want {
+			if at, _ := p.Resume(t.Context(), "7", nil); at.String() != want {
 				t.Errorf("heard of after %v, the first page goes on at %q, want %q", after, at, want)
 			}
 		})

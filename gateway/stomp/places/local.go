@@ -18,8 +18,11 @@ type localSession struct {
 	// has come.
 	given   atomic.Uint64
 	givenAt atomic.Int64
-	ended   *endedPlace // where it ended spent; guarded by Places.mu
-	told    told        // only the goroutine that tells looks at it
+	told    told // only the goroutine that tells looks at it
+
+	// Guarded by Places.mu.
+	ended  *endedPlace // where it ended spent
+	claims int         // how many sessions that are about to open have gone on from here
 }
 
 // underWay is how long what a client has sent may be on its way.
@@ -40,18 +43,29 @@ func (s *localSession) gone(life stomp.Life) bool {
 // spent reports whether the session looks dead, too.
 func (s *localSession) spent(life stomp.Life) bool { return life.Late && s.gone(life) }
 
-// standing is how far the sessions of a person have come that are not spent.
+// standing is how far sessions of a person have come.
 type standing struct {
 	cursor hub.Cursor // the lowest place of each stream
 	count  int
 	late   int // of them, how many look dead
 }
 
-func standsAt(sessions []*localSession) standing {
+// seenSession is a session of this node as it was when the sessions were looked up.
+type seenSession struct {
+	*localSession
+	claimed bool // a session has gone on from here that was not open yet
+}
+
+// over reports whether the others are told that the session is spent: not before
+// the one that has gone on from it is open, of which they are told with that.
+func (s seenSession) over(life stomp.Life) bool { return !s.claimed && s.spent(life) }
+
+// standsAt returns how far those sessions have come that are not without.
+func standsAt(sessions []seenSession, without func(seenSession, stomp.Life) bool) standing {
 	all := standing{cursor: hub.Cursor{}}
 	for _, s := range sessions {
 		life := s.place.Life()
-		if s.spent(life) {
+		if without(s, life) {
 			continue
 		}
 		all.count++
@@ -74,14 +88,14 @@ type doubtful struct {
 // likeliest returns the session that is the likeliest to be dead of those that none
 // has gone on from: whose client owes an answer for longest, or was heard of longest
 // ago if none does. There may be none.
-func likeliest(sessions []*localSession) (found doubtful, ok bool) {
+func likeliest(sessions []seenSession) (found doubtful, ok bool) {
 	for _, s := range sessions {
 		life := s.place.Life()
 		if s.gone(life) {
 			continue
 		}
 		if !ok || deader(life, found.life) {
-			found, ok = doubtful{s, life}, true
+			found, ok = doubtful{s.localSession, life}, true
 		}
 	}
 	return found, ok
@@ -98,18 +112,30 @@ func deader(a, b stomp.Life) bool {
 	return a.Heard < b.Heard
 }
 
-// give notes that another session goes on from here, and returns what undoes that
-// and reports whether there was something to undo.
-func (d doubtful) give() (undo func() bool) {
-	given := d.life.Answers + 1
+// give notes that another session goes on from here.
+func (d doubtful) give() {
 	d.session.givenAt.Store(time.Now().UnixMilli())
-	d.session.given.Store(given)
-	return func() bool { return d.session.given.CompareAndSwap(given, 0) }
+	d.session.given.Store(d.life.Answers + 1)
 }
 
+// given reports whether that session still is the last that has gone on from here.
+func (d doubtful) given() bool { return d.session.given.Load() == d.life.Answers+1 }
+
+// undo undoes give, and reports whether there was something to undo.
+func (d doubtful) undo() bool { return d.session.given.CompareAndSwap(d.life.Answers+1, 0) }
+
 // sessionsOf returns the person's open sessions of this node.
-func (p *Places) sessionsOf(admin string) []*localSession {
+func (p *Places) sessionsOf(admin string) []seenSession {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]*localSession(nil), p.local[admin]...)
+	return seeAll(p.local[admin])
+}
+
+// seeAll returns the sessions as they are. Places.mu is held.
+func seeAll(sessions []*localSession) []seenSession {
+	seen := make([]seenSession, len(sessions))
+	for i, s := range sessions {
+		seen[i] = seenSession{s, s.claims > 0}
+	}
+	return seen
 }

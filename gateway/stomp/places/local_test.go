@@ -14,17 +14,17 @@ func TestASessionGoesOnFromOneThatIsDeadUnnoticed(t *testing.T) {
 	dead := &place{cursor: hub.Cursor{hub.All: 4}}
 	a.Open("7", dead)
 	dead.die(1000)
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=4" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=4" {
 		t.Fatalf("it goes on at %v", cursor)
 	}
 	// The page's new session stands for the dead one from now on.
 	next := &place{cursor: hub.Cursor{hub.All: 9}}
 	a.Open("7", next)
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=9" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=9" {
 		t.Errorf("another page goes on at %v, want where the living session is", cursor)
 	}
 	a.End("7", dead, hub.Cursor{hub.All: 4})
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=9" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=9" {
 		t.Errorf("once the node has noticed, another page goes on at %v", cursor)
 	}
 }
@@ -39,14 +39,14 @@ func TestEachOfSeveralPagesGoesOnFromADeadSession(t *testing.T) {
 	one.die(2000)
 	two.die(1000)
 	for _, want := range []string{"all=4", "all=4", ""} {
-		if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != want {
+		if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != want {
 			t.Errorf("a page goes on at %q, want %q", cursor, want)
 		}
 	}
 	// One was alive after all, and breaks later: its page must find its place.
 	one.answer()
 	one.die(3000)
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=4" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=4" {
 		t.Errorf("a page goes on at %q from a session that had answered", cursor)
 	}
 }
@@ -87,7 +87,7 @@ func TestASessionThatOwesNothingIsUsedUpToo(t *testing.T) {
 	dead.life.Heard, alive.life.Heard = 1000, 2000
 	a.Open("7", alive)
 	a.Open("7", dead)
-	a.Resume(t.Context(), "7") // by the page that comes back
+	a.Resume(t.Context(), "7", nil) // by the page that comes back
 	back := &place{cursor: hub.Cursor{hub.All: 4}}
 	a.Open("7", back)
 	for _, living := range []*place{alive, back} { // entries come
@@ -95,11 +95,11 @@ func TestASessionThatOwesNothingIsUsedUpToo(t *testing.T) {
 		living.move(hub.Cursor{hub.All: 90})
 	}
 	dead.die(3000)
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=90" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=90" {
 		t.Errorf("another page goes on at %q", cursor)
 	}
 	a.End("7", dead, hub.Cursor{hub.All: 4})
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=90" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=90" {
 		t.Errorf("another page goes on at %q when the dead session has ended", cursor)
 	}
 }
@@ -115,7 +115,7 @@ func TestTheDeadSessionIsUsedUpNotTheLivingOne(t *testing.T) {
 	a.Open("7", dead)
 	dead.die(1000)
 	for _, want := range []string{"all=4", "all=90", "all=90"} {
-		if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != want {
+		if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != want {
 			t.Errorf("a page goes on at %q, want %q", cursor, want)
 		}
 	}
@@ -129,20 +129,20 @@ func TestAPlaceIsGivenBackThatIsNotGoneOnFrom(t *testing.T) {
 	a.Open("7", session)
 	a.End("7", session, hub.Cursor{hub.All: 5})
 	hears(t, b, a, "9")
-	if cursor, _ := b.Resume(t.Context(), "7"); cursor.String() != "all=5" {
+	if cursor, _ := b.Resume(t.Context(), "7", nil); cursor.String() != "all=5" {
 		t.Errorf("at the other node it goes on at %q", cursor)
 	}
 	a.Open("8", session)
 	a.End("8", session, hub.Cursor{hub.All: 6})
 	for range 3 {
-		cursor, giveBack := a.Resume(t.Context(), "8")
+		cursor, giveBack := a.Resume(t.Context(), "8", nil)
 		if cursor.String() != "all=6" {
 			t.Fatalf("it goes on at %q", cursor)
 		}
 		giveBack()
 	}
 	hears(t, b, a, "10")
-	if cursor, _ := b.Resume(t.Context(), "8"); cursor.String() != "all=6" {
+	if cursor, _ := b.Resume(t.Context(), "8", nil); cursor.String() != "all=6" {
 		t.Errorf("at the other node it goes on at %q", cursor)
 	}
 }

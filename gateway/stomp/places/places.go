@@ -45,6 +45,9 @@ type Places struct {
 	mu    sync.Mutex
 	table *table
 	local map[string][]*localSession // the open sessions of this node, by admin
+	// What sessions go on from that are about to open. The others hear of it with the
+	// sessions: if this node is killed before, the places are still there.
+	claims map[stomp.Place]*claim
 	// How many ends and uses have been told of.
 	toldEnded, toldUsed uint64
 	untold
@@ -72,6 +75,7 @@ func New(config kafka.Config, log *slog.Logger) *Places {
 		ready:  make(chan struct{}),
 		table:  newTable(),
 		local:  map[string][]*localSession{},
+		claims: map[stomp.Place]*claim{},
 		untold: untold{changed: map[string]struct{}{}},
 	}
 }
@@ -95,6 +99,7 @@ func (p *Places) Run(ctx context.Context) error {
 func (p *Places) Open(admin string, place stomp.Place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.settle(place)
 	p.local[admin] = append(p.local[admin], &localSession{place: place})
 	p.change(admin)
 	p.tellSoon()
@@ -124,15 +129,18 @@ func (p *Places) End(admin string, place stomp.Place, cursor hub.Cursor) {
 		}
 		if session.spent(life) {
 			session.ended = &ended
+			if session.claims > 0 { // the others do not know yet that it is spent
+				p.tellEnded(ended)
+			}
 			return
 		}
 	}
-	p.hasEnded(ended)
+	p.table.end(ended)
+	p.tellEnded(ended)
 }
 
-// hasEnded notes a place, here and to be told. p.mu is held.
-func (p *Places) hasEnded(place endedPlace) {
-	p.table.end(place)
+// tellEnded has the end of a session told. p.mu is held.
+func (p *Places) tellEnded(place endedPlace) {
 	if len(p.ended) < mostUntold {
 		p.toldEnded++
 		place.N = p.toldEnded
@@ -142,7 +150,7 @@ func (p *Places) hasEnded(place endedPlace) {
 
 // Resume implements stomp.Places. It waits until the topic has been read once, some
 // seconds at most.
-func (p *Places) Resume(ctx context.Context, admin string) (at hub.Cursor, giveBack func()) {
+func (p *Places) Resume(ctx context.Context, admin string, session stomp.Place) (at hub.Cursor, giveBack func()) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -152,71 +160,17 @@ func (p *Places) Resume(ctx context.Context, admin string) (at hub.Cursor, giveB
 	case <-ctx.Done():
 	}
 	sessions := p.sessionsOf(admin)
-	at = standsAt(sessions).cursor
+	at = standsAt(sessions, seenSession.spent).cursor
 	suspect, found := likeliest(sessions)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lower(at, p.table.lowest(admin, time.Now().UnixMilli()))
-	return at, p.use(admin, suspect, found)
-}
-
-// use uses up one place of the person: one that has ended, or that of a session
-// that looks dead, or else that of the session of this node that is the likeliest
-// to be, or of any other. It returns what undoes that. p.mu is held.
-func (p *Places) use(admin string, suspect doubtful, found bool) (giveBack func()) {
-	now := time.Now().UnixMilli()
-	if ended, ok := p.table.takeEnded(admin); ok {
-		p.tellUsed(admin, "")
-		return p.putBack(ended)
+	c, ok := p.use(admin, suspect, found)
+	if !ok {
+		return at, func() {}
 	}
-	if found && suspect.life.Late {
-		return p.give(suspect)
-	}
-	if node, place, ok := p.table.takeOpen(admin, now, true); ok {
-		p.tellUsed(admin, node)
-		return p.putBack(place)
-	}
-	if found {
-		return p.give(suspect)
-	}
-	if node, place, ok := p.table.takeOpen(admin, now, false); ok {
-		p.tellUsed(admin, node)
-		return p.putBack(place)
-	}
-	return func() {}
-}
-
-// give notes that another session goes on from the suspect, and returns what undoes
-// that, also when the suspect has ended in the meantime.
-func (p *Places) give(suspect doubtful) (giveBack func()) {
-	undo := suspect.give()
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if undo() && suspect.session.ended != nil {
-			p.hasEnded(*suspect.session.ended)
-			p.tellSoon()
-		}
-	}
-}
-
-// putBack returns what has the place, which is used up, be one that has ended.
-func (p *Places) putBack(place endedPlace) (giveBack func()) {
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.hasEnded(place)
-		p.tellSoon()
-	}
-}
-
-// tellUsed has it told that a place is used up, with the session that is about to
-// open. p.mu is held.
-func (p *Places) tellUsed(admin, node string) {
-	if len(p.used) < mostUntold {
-		p.toldUsed++
-		p.used = append(p.used, usedPlace{N: p.toldUsed, Admin: admin, Node: node})
-	}
+	p.claims[session] = &c
+	return at, func() { p.giveBack(session, &c) }
 }
 
 // tellSoon lets what is new be told at once. p.mu is held.

@@ -110,7 +110,7 @@ func start(t *testing.T, config kafka.Config) (p *places.Places, stop func()) {
 func resumes(t *testing.T, p *places.Places, admin, want string) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		cursor, _ := p.Resume(t.Context(), admin)
+		cursor, _ := p.Resume(t.Context(), admin, nil)
 		if cursor.String() == want {
 			return
 		}
@@ -136,13 +136,39 @@ func TestASessionGoesOnAtAnyNode(t *testing.T) {
 	a.Open("7", session)
 	a.End("7", session, hub.Cursor{hub.All: 5, "mall:1": 2})
 	hears(t, b, a, "8")
-	if cursor, _ := b.Resume(t.Context(), "7"); cursor.String() != "all=5,mall:1=2" {
+	if cursor, _ := b.Resume(t.Context(), "7", session); cursor.String() != "all=5,mall:1=2" {
 		t.Errorf("resumes at %v", cursor)
 	}
 	// It is used up, at the first node too.
 	b.Open("7", session)
 	hears(t, a, b, "9")
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=1" { // the open one
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=1" { // the open one
+		t.Errorf("resumes at %v, though the place is taken", cursor)
+	}
+}
+
+// Of what a session would go on from that is not open yet, no other node is told.
+func TestAPlaceStaysAtTheOtherNodesUntilASessionIsOpen(t *testing.T) {
+	_, config := broker(t)
+	a, _ := start(t, config)
+	b, _ := start(t, config)
+	session, next := &place{cursor: hub.Cursor{hub.All: 1}}, &place{cursor: hub.Cursor{hub.All: 5}}
+	a.Open("7", session)
+	a.End("7", session, hub.Cursor{hub.All: 5})
+	hears(t, b, a, "8")
+	if cursor, _ := b.Resume(t.Context(), "7", next); cursor.String() != "all=5" {
+		t.Fatalf("resumes at %v", cursor)
+	}
+	hears(t, a, b, "9")
+	if cursor, giveBack := a.Resume(t.Context(), "7", session); cursor.String() != "all=5" {
+		t.Errorf("resumes at %v at the first node, though no session has opened", cursor)
+	} else {
+		giveBack()
+	}
+	next.move(hub.Cursor{hub.All: 9})
+	b.Open("7", next)
+	hears(t, a, b, "10")
+	if cursor, _ := a.Resume(t.Context(), "7", session); cursor.String() != "all=9" { // the open one
 		t.Errorf("resumes at %v, though the place is taken", cursor)
 	}
 }
@@ -150,16 +176,16 @@ func TestASessionGoesOnAtAnyNode(t *testing.T) {
 func TestASessionGoesOnAtItsOwnNodeAtOnce(t *testing.T) {
 	_, config := broker(t)
 	a, _ := start(t, config)
-	if cursor, _ := a.Resume(t.Context(), "7"); len(cursor) > 0 {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); len(cursor) > 0 {
 		t.Error("resumes from nowhere")
 	}
 	session := &place{cursor: hub.Cursor{hub.All: 1}}
 	a.Open("7", session)
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=1" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=1" {
 		t.Errorf("a second page goes on at %v, want where the first has surely come", cursor)
 	}
 	a.End("7", session, hub.Cursor{hub.All: 3})
-	if cursor, _ := a.Resume(t.Context(), "7"); cursor.String() != "all=3" {
+	if cursor, _ := a.Resume(t.Context(), "7", nil); cursor.String() != "all=3" {
 		t.Errorf("resumes at %v", cursor)
 	}
 }
@@ -172,7 +198,7 @@ func TestANodeThatStartsKnowsWhatEndedBefore(t *testing.T) {
 	a.End("7", session, hub.Cursor{hub.All: 9})
 	stop()
 	b, _ := start(t, config)
-	if cursor, _ := b.Resume(t.Context(), "7"); cursor.String() != "all=9" { // it waits for the topic
+	if cursor, _ := b.Resume(t.Context(), "7", nil); cursor.String() != "all=9" { // it waits for the topic
 		t.Errorf("resumes at %v", cursor)
 	}
 }
@@ -188,7 +214,7 @@ func TestOpenSessionsAreToldAsTheyMove(t *testing.T) {
 	// A node that knows nothing of their ends, as if theirs had been killed.
 	for end := time.Now().Add(10 * time.Second); ; {
 		b, stop := start(t, config)
-		cursor, _ := b.Resume(t.Context(), "7")
+		cursor, _ := b.Resume(t.Context(), "7", nil)
 		stop()
 		if cursor.String() == "all=7,mall:1=4" {
 			return
@@ -209,7 +235,7 @@ func TestWhatKafkaDidNotTakeIsToldLater(t *testing.T) {
 	a.Open("7", session)
 	a.End("7", session, hub.Cursor{hub.All: 5})
 	hears(t, b, a, "8")
-	if cursor, _ := b.Resume(t.Context(), "7"); cursor.String() != "all=5" {
+	if cursor, _ := b.Resume(t.Context(), "7", nil); cursor.String() != "all=5" {
 		t.Errorf("resumes at %v", cursor)
 	}
 	if n := fault.Hits(); n != 2 {

@@ -70,7 +70,8 @@ func parse(value []byte) (record, error) {
 const recordBytes = 256 << 10
 
 // encode returns what is to be told as the values of one or more records, one even
-// when there is nothing but the node to tell of.
+// when there is nothing but the node to tell of. Used places come last: if the rest
+// is not heard, they are still there.
 func encode(node string, now time.Time, told record) ([][]byte, error) {
 	var values [][]byte
 	for {
@@ -80,13 +81,13 @@ func encode(node string, now time.Time, told record) ([][]byte, error) {
 			room -= 64 + len(told.Ended[0].Cursor)
 			part.Ended, told.Ended = append(part.Ended, told.Ended[0]), told.Ended[1:]
 		}
-		for len(told.Used) > 0 && room > 0 {
-			room -= 64 + len(told.Used[0].Admin)
-			part.Used, told.Used = append(part.Used, told.Used[0]), told.Used[1:]
-		}
 		for len(told.Open) > 0 && room > 0 {
 			room -= 64 + len(told.Open[0].Cursor)
 			part.Open, told.Open = append(part.Open, told.Open[0]), told.Open[1:]
+		}
+		for len(told.Used) > 0 && room > 0 {
+			room -= 64 + len(told.Used[0].Admin)
+			part.Used, told.Used = append(part.Used, told.Used[0]), told.Used[1:]
 		}
 		more := len(told.Ended) > 0 || len(told.Used) > 0 || len(told.Open) > 0
 		part.Left = told.Left && !more

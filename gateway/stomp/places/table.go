@@ -193,19 +193,27 @@ func (t *table) takeEnded(admin string) (place endedPlace, ok bool) {
 	return place, true
 }
 
-// takeOpen uses up the place of an open session of another node, and returns it as
-// one that ended when the node was heard of last. With dead it does so only if the
-// session, or its node, looks dead.
-func (t *table) takeOpen(admin string, now int64, dead bool) (node string, place endedPlace, ok bool) {
+// takeOpen uses up the place of an open session of another node, which it names.
+// With dead it does so only if the session, or its node, looks dead.
+func (t *table) takeOpen(admin string, now int64, dead bool) (node string, ok bool) {
 	for name, n := range t.nodes {
 		open := n.open[admin]
 		if open == nil || n.left(open) <= 0 || dead && !n.dead(open, now) {
 			continue
 		}
 		n.take(admin, now)
-		return name, endedPlace{Admin: admin, Cursor: open.Cursor, At: n.heard}, true
+		return name, true
 	}
-	return "", endedPlace{}, false
+	return "", false
+}
+
+// giveOpen undoes what takeOpen did then, unless the node has spoken since.
+func (t *table) giveOpen(node, admin string, then int64) {
+	if n := t.nodes[node]; n != nil && then > n.heard {
+		if place := n.open[admin]; place != nil && place.taken > 0 {
+			place.taken--
+		}
+	}
 }
 
 // take uses up the place of a session at the node, if there is one.

@@ -29,7 +29,7 @@ func resumes(t *testing.T, table *table, now int64, want string) {
 func (t *table) resume(admin string, now int64) hub.Cursor {
 	at := t.lowest(admin, now)
 	if _, ended := t.takeEnded(admin); !ended {
-		if _, _, dead := t.takeOpen(admin, now, true); !dead {
+		if _, dead := t.takeOpen(admin, now, true); !dead {
 			t.takeOpen(admin, now, false)
 		}
 	}

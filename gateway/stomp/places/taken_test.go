@@ -25,11 +25,11 @@ func TestWhatAnotherNodeTookIsNotOfferedAgain(t *testing.T) {
 	p.heardAll()
 	p.Open("7", deadPlace{})
 	told := fmt.Appendf(nil, `{"node":"b","at":%d,"used":[{"n":1,"admin":"8","node":%[2]q},{"n":2,"admin":"7","node":%[2]q}]}`, minute, p.node)
-	if at := standsAt(p.sessionsOf("7")); at.count != 1 || at.late != 1 || at.cursor.String() != "all=4" {
+	if at := standsAt(p.sessionsOf("7"), seenSession.spent); at.count != 1 || at.late != 1 || at.cursor.String() != "all=4" {
 		t.Fatalf("they stand at %+v", at)
 	}
 	p.take(told)
-	if at, _ := p.Resume(t.Context(), "7"); len(at) > 0 {
+	if at, _ := p.Resume(t.Context(), "7", nil); len(at) > 0 {
 		t.Errorf("it is gone on from again, at %s", at)
 	}
 	if got := placeOf("7", p.sessionsOf("7")); got.Sessions != 0 || got.Cursor != "" {

@@ -87,16 +87,16 @@ func (p *Places) tellOnce(w *writer, told record) {
 	}
 }
 
-// placeOf returns how far the sessions of a person have come.
-func placeOf(admin string, sessions []*localSession) openPlace {
-	at := standsAt(sessions)
+// placeOf returns what the others are told of how far a person's sessions have come.
+func placeOf(admin string, sessions []seenSession) openPlace {
+	at := standsAt(sessions, seenSession.over)
 	return openPlace{Admin: admin, Sessions: at.count, Late: at.late, Cursor: at.cursor.String()}
 }
 
 // person is someone with open sessions at this node.
 type person struct {
 	admin    string
-	sessions []*localSession
+	sessions []seenSession
 }
 
 // people returns all of them, so that sessions can be asked without the lock, which
@@ -106,7 +106,7 @@ func (p *Places) people() []person {
 	defer p.mu.Unlock()
 	people := make([]person, 0, len(p.local))
 	for admin, sessions := range p.local {
-		people = append(people, person{admin, append([]*localSession(nil), sessions...)})
+		people = append(people, person{admin, seeAll(sessions)})
 	}
 	return people
 }
@@ -119,7 +119,7 @@ func (p *Places) moved(round int) []openPlace {
 		due := maphash.String(p.seed, one.admin)%refreshEvery == uint64(round)%refreshEvery
 		for _, s := range one.sessions {
 			life := s.place.Life()
-			now := told{s.place.Moves(), life.Late, s.spent(life)}
+			now := told{s.place.Moves(), life.Late, s.over(life)}
 			due = due || now != s.told
 			s.told = now
 		}
