@@ -1,7 +1,6 @@
 package places
 
 import (
-	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -32,8 +31,8 @@ func TestAPlaceAtAnotherNodeIsGivenBack(t *testing.T) {
 	for name, ago := range map[string]time.Duration{"dead": 10 * time.Second, "alive": 0} {
 		t.Run(name, func(t *testing.T) {
 			p := alone()
-			p.take(fmt.Appendf(nil, `{"node":"b","at":%d,"open":[{"admin":"7","sessions":1,"cursor":"all=5"}]}`,
-				time.Now().Add(-ago).UnixMilli()))
+			p.take([]byte(`{"node":"b","at":1,"open":[{"admin":"7","sessions":1,"cursor":"all=5"}]}`), time.Now().Add(-ago))
+			p.take([]byte(`{"node":"c","at":1}`), time.Now())
 			for range 3 {
 				at, giveBack := p.Resume(t.Context(), "7", nil)
 				if at.String() != "all=5" {

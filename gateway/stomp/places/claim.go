@@ -22,7 +22,7 @@ type claim struct {
 // that looks dead, or else that of the session of this node that is the likeliest
 // to be, or of any other. p.mu is held.
 func (p *Places) use(admin string, suspect doubtful, found bool) (c claim, ok bool) {
-	c = claim{admin: admin, at: time.Now().UnixMilli()}
+	c = claim{admin: admin, at: p.clock.now(time.Now())}
 	if ended, ok := p.table.takeEnded(admin); ok {
 		c.ended = &ended
 		return c, true

@@ -1,7 +1,6 @@
 package places
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -20,12 +19,12 @@ func (p *Places) wouldTell(admin string) (openPlace, []usedPlace) {
 // still be there for the page's next try, at another node.
 func TestAPlaceIsToldAsUsedWithTheSessionThatUsesIt(t *testing.T) {
 	for name, record := range map[string]string{
-		"ended": `{"node":"b","at":%d,"ended":[{"n":1,"admin":"7","cursor":"all=5","at":%[1]d}]}`,
-		"open":  `{"node":"b","at":%d,"open":[{"admin":"7","sessions":1,"late":1,"cursor":"all=5"}]}`,
+		"ended": `{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=5","at":1}]}`,
+		"open":  `{"node":"b","at":1,"open":[{"admin":"7","sessions":1,"late":1,"cursor":"all=5"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := alone()
-			p.take(fmt.Appendf(nil, record, time.Now().UnixMilli()-1))
+			p.take([]byte(record), time.Now())
 			next := &heardPlace{}
 			if at, _ := p.Resume(t.Context(), "7", next); at.String() != "all=5" {
 				t.Fatalf("it goes on at %q", at)
@@ -92,8 +91,8 @@ func TestAnEndIsToldUntilTheNextSessionIsOpen(t *testing.T) {
 func TestNobodyHearsOfAPlaceThatIsGivenBack(t *testing.T) {
 	p := alone()
 	p.Open("6", deadPlace{})
-	p.take(fmt.Appendf(nil, `{"node":"b","at":%d,"open":[{"admin":"7","sessions":1,"late":1,"cursor":"all=5"}],`+
-		`"ended":[{"n":1,"admin":"8","cursor":"all=6","at":%[1]d}]}`, time.Now().UnixMilli()-1))
+	p.take([]byte(`{"node":"b","at":1,"open":[{"admin":"7","sessions":1,"late":1,"cursor":"all=5"}],`+
+		`"ended":[{"n":1,"admin":"8","cursor":"all=6","at":1}]}`), time.Now())
 	for range 2 {
 		for admin, want := range map[string]string{"6": "all=4", "7": "all=5", "8": "all=6"} {
 			at, giveBack := p.Resume(t.Context(), admin, &heardPlace{})

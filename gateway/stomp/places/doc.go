@@ -8,7 +8,12 @@
 // one a second with the places of its open sessions that have moved; every session
 // is named at least every half minute, and a node with sessions is never silent for
 // longer than a second. Every node reads the topic, from the last two minutes on
-// when it starts, and keeps what it needs in a bounded table.
+// when it starts, and keeps what it needs in a bounded table. How old something is
+// follows from when the broker appended it, for the nodes' clocks may differ: a node
+// that starts writes a record first, to know the broker's time.
+//
+// What a session goes on from is told with the session, when that is open: its node
+// may be killed before.
 //
 // A session whose node stops properly is told where it ended. One whose node was
 // killed counts as ended where the node had said last: its page may be given a

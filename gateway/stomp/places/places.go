@@ -44,6 +44,7 @@ type Places struct {
 
 	mu    sync.Mutex
 	table *table
+	clock clock
 	local map[string][]*localSession // the open sessions of this node, by admin
 	// What sessions go on from that are about to open. The others hear of it with the
 	// sessions: if this node is killed before, the places are still there.
@@ -74,6 +75,7 @@ func New(config kafka.Config, log *slog.Logger) *Places {
 		kick:   make(chan struct{}, 1),
 		ready:  make(chan struct{}),
 		table:  newTable(),
+		clock:  newClock(),
 		local:  map[string][]*localSession{},
 		claims: map[stomp.Place]*claim{},
 		untold: untold{changed: map[string]struct{}{}},
@@ -120,7 +122,7 @@ func (p *Places) End(admin string, place stomp.Place, cursor hub.Cursor) {
 	defer p.mu.Unlock()
 	defer p.tellSoon()
 	p.change(admin)
-	ended := endedPlace{Admin: admin, Cursor: cursor.String(), At: time.Now().UnixMilli()}
+	ended := endedPlace{Admin: admin, Cursor: cursor.String(), At: p.clock.now(time.Now()), own: true}
 	sessions := p.local[admin]
 	if i := slices.IndexFunc(sessions, func(s *localSession) bool { return s.place == place }); i >= 0 {
 		session := sessions[i]
@@ -130,21 +132,21 @@ func (p *Places) End(admin string, place stomp.Place, cursor hub.Cursor) {
 		if session.spent(life) {
 			session.ended = &ended
 			if session.claims > 0 { // the others do not know yet that it is spent
-				p.tellEnded(ended)
+				p.tellEnded(&ended)
 			}
 			return
 		}
 	}
+	p.tellEnded(&ended)
 	p.table.end(ended)
-	p.tellEnded(ended)
 }
 
-// tellEnded has the end of a session told. p.mu is held.
-func (p *Places) tellEnded(place endedPlace) {
+// tellEnded has the end of a session told, and numbers it. p.mu is held.
+func (p *Places) tellEnded(place *endedPlace) {
 	if len(p.ended) < mostUntold {
 		p.toldEnded++
 		place.N = p.toldEnded
-		p.ended = append(p.ended, place)
+		p.ended = append(p.ended, *place)
 	}
 }
 
@@ -164,7 +166,7 @@ func (p *Places) Resume(ctx context.Context, admin string, session stomp.Place) 
 	suspect, found := likeliest(sessions)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lower(at, p.table.lowest(admin, time.Now().UnixMilli()))
+	lower(at, p.table.lowest(admin, p.clock.now(time.Now())))
 	c, ok := p.use(admin, suspect, found)
 	if !ok {
 		return at, func() {}
@@ -184,17 +186,21 @@ func (p *Places) tellSoon() {
 // heardAll notes that the topic has been read.
 func (p *Places) heardAll() { p.once.Do(func() { close(p.ready) }) }
 
-// take takes in what a record says, unless it is this node's own.
-func (p *Places) take(value []byte) {
+// take takes in what a record says that was appended then. One of this node says
+// nothing new but that.
+func (p *Places) take(value []byte, appended time.Time) {
 	r, err := parse(value)
 	if err != nil {
 		p.log.Warn("a record of places cannot be read", "error", err)
 		return
 	}
+	p.mu.Lock()
+	r.At = p.hear(appended)
 	if r.Node == p.node {
+		p.table.toldOf(r)
+		p.mu.Unlock()
 		return
 	}
-	p.mu.Lock()
 	given := p.table.read(r, p.node)
 	p.mu.Unlock()
 	for _, admin := range given {

@@ -227,10 +227,13 @@ func TestOpenSessionsAreToldAsTheyMove(t *testing.T) {
 
 func TestWhatKafkaDidNotTakeIsToldLater(t *testing.T) {
 	cluster, config := broker(t)
-	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: places.TopicName, Err: kerr.PolicyViolation, Count: 2})
-	defer fault.Remove()
 	a, _ := start(t, config)
 	b, _ := start(t, config)
+	for _, p := range []*places.Places{a, b} {
+		p.Resume(t.Context(), "7", nil) // when it has read the topic
+	}
+	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: places.TopicName, Err: kerr.PolicyViolation, Count: 2})
+	defer fault.Remove()
 	session := &place{cursor: hub.Cursor{hub.All: 1}}
 	a.Open("7", session)
 	a.End("7", session, hub.Cursor{hub.All: 5})

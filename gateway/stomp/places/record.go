@@ -12,7 +12,8 @@ import (
 type record struct {
 	// Node names the node, and this run of it.
 	Node string `json:"node"`
-	// At is when it was written, Unix milliseconds.
+	// At is when it was written by the clock of its node, Unix milliseconds. Who reads
+	// it does not trust that, and puts there when Kafka appended it.
 	At int64 `json:"at"`
 	// Open are persons with sessions at the node, each as they are now; with none
 	// left, Sessions is 0.
@@ -42,7 +43,10 @@ type endedPlace struct {
 	N      uint64 `json:"n"`
 	Admin  string `json:"admin"`
 	Cursor string `json:"cursor"`
-	At     int64  `json:"at"`
+	// At is when it ended by the clock of its node. Who reads it puts there when Kafka
+	// appended the record.
+	At  int64 `json:"at"`
+	own bool  // it is of this node, which has not read yet that it was appended
 }
 
 // usedPlace is a place of a person that a session has gone on from.

@@ -27,7 +27,7 @@ const (
 
 // table is what a node knows of places: of those that have ended, and of the open
 // sessions of other nodes, which may have ended with their node. Times are Unix
-// milliseconds. It is not safe for use by several goroutines at once.
+// milliseconds of Kafka's broker. It is not safe for use by several goroutines at once.
 type table struct {
 	ended map[string][]endedPlace // by admin, in the order of their ends
 	nodes map[string]*node
@@ -66,9 +66,34 @@ func (t *table) end(place endedPlace) {
 	default:
 		t.size++
 	}
-	places = append(places, place)
-	slices.SortStableFunc(places, func(a, b endedPlace) int { return cmp.Compare(a.At, b.At) }) // nodes hear of them in any order
-	t.ended[place.Admin] = places
+	t.ended[place.Admin] = append(places, place)
+	t.sort(place.Admin)
+}
+
+// sort puts the ended places of a person in order, of which nodes hear in any.
+func (t *table) sort(admin string) {
+	slices.SortStableFunc(t.ended[admin], func(a, b endedPlace) int { return cmp.Compare(a.At, b.At) })
+}
+
+// toldOf takes in when places of this node's sessions were told, from when on their
+// age counts everywhere.
+func (t *table) toldOf(r record) {
+	for _, told := range r.Ended {
+		places := t.ended[told.Admin]
+		if i := slices.IndexFunc(places, func(p endedPlace) bool { return p.own && p.N == told.N }); i >= 0 {
+			places[i].At, places[i].own = r.At, false
+			t.sort(told.Admin)
+		}
+	}
+}
+
+// shift corrects when places have ended, of which the clock has told a wrong time.
+func (t *table) shift(by int64) {
+	for _, places := range t.ended {
+		for i := range places {
+			places[i].At += by
+		}
+	}
 }
 
 // lowest returns the lower of two cursors for each stream. A text that is no
@@ -94,6 +119,7 @@ func (t *table) read(r record, self string) (given []string) {
 	for _, place := range r.Ended {
 		if place.N > n.ended {
 			n.ended = place.N
+			place.At = r.At
 			t.end(place)
 		}
 	}
@@ -110,7 +136,7 @@ func (t *table) read(r record, self string) (given []string) {
 		}
 		n.used = place.N
 	}
-	n.heard = max(n.heard, r.At)
+	n.heard = r.At
 	for _, place := range r.Open {
 		t.open(n, place, r.At)
 	}

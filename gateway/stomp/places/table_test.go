@@ -95,11 +95,11 @@ func TestWhatOneNodeTakesIsGoneForAll(t *testing.T) {
 // What Kafka may not have taken is told again, with what is new.
 func TestWhatIsToldTwiceCountsOnce(t *testing.T) {
 	table := newTable()
-	table.read(record{Node: "b", At: minute, Ended: []endedPlace{{1, "7", "all=5", minute}, {2, "7", "all=6", minute}}}, "a")
+	table.read(record{Node: "b", At: minute, Ended: []endedPlace{{N: 1, Admin: "7", Cursor: "all=5"}, {N: 2, Admin: "7", Cursor: "all=6"}}}, "a")
 	for range 2 {
 		table.read(record{Node: "c", At: minute, Used: []usedPlace{{1, "7", ""}}}, "a")
 	}
-	table.read(record{Node: "b", At: minute, Ended: []endedPlace{{1, "7", "all=5", minute}, {2, "7", "all=6", minute}}}, "a")
+	table.read(record{Node: "b", At: minute, Ended: []endedPlace{{N: 1, Admin: "7", Cursor: "all=5"}, {N: 2, Admin: "7", Cursor: "all=6"}}}, "a")
 	resumes(t, table, minute, "all=5")
 	resumes(t, table, minute, "")
 }

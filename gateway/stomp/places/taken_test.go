@@ -28,7 +28,7 @@ func TestWhatAnotherNodeTookIsNotOfferedAgain(t *testing.T) {
 	if at := standsAt(p.sessionsOf("7"), seenSession.spent); at.count != 1 || at.late != 1 || at.cursor.String() != "all=4" {
 		t.Fatalf("they stand at %+v", at)
 	}
-	p.take(told)
+	p.take(told, time.Now())
 	if at, _ := p.Resume(t.Context(), "7", nil); len(at) > 0 {
 		t.Errorf("it is gone on from again, at %s", at)
 	}

@@ -38,7 +38,7 @@ func (p *Places) tell(ctx context.Context) {
 func (p *Places) expire(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.table.expire(now.UnixMilli())
+	p.table.expire(p.clock.now(now))
 }
 
 // busy reports whether the node has sessions, or anything to tell.
@@ -67,10 +67,12 @@ func (p *Places) tellOnce(w *writer, told record) {
 		told.Open = append(told.Open, placeOf(admin, p.sessionsOf(admin)))
 	}
 	values, err := encode(p.node, time.Now(), told)
+	var appended time.Time
 	if err == nil {
-		err = w.write(values)
+		appended, err = w.write(values)
 	}
 	if err == nil {
+		p.wrote(appended)
 		return
 	}
 	p.log.Warn("places of sessions are not told", "error", err)

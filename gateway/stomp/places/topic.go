@@ -36,18 +36,19 @@ type writer struct {
 	producer sarama.SyncProducer
 }
 
-// write appends the values. It blocks for some seconds at most. After an error some
-// of them may be there.
-func (w *writer) write(values [][]byte) error {
+// write appends the values, and returns when the last was, by the broker's clock, or
+// the zero time if the broker does not keep that. It blocks for some seconds at most.
+// After an error some of them may be there.
+func (w *writer) write(values [][]byte) (appended time.Time, err error) {
 	if w.producer == nil {
 		settings, err := w.config.Producer()
 		if err != nil {
-			return err
+			return time.Time{}, err
 		}
 		settings.Producer.Partitioner = sarama.NewManualPartitioner
 		settings.Producer.Compression = sarama.CompressionLZ4
 		if w.producer, err = sarama.NewSyncProducer(w.config.Brokers, settings); err != nil {
-			return kafka.Classify(err)
+			return time.Time{}, kafka.Classify(err)
 		}
 	}
 	messages := make([]*sarama.ProducerMessage, len(values))
@@ -60,9 +61,9 @@ func (w *writer) write(values [][]byte) error {
 		if errors.As(err, &failures) && len(failures) > 0 {
 			err = failures[0].Err
 		}
-		return kafka.Classify(err)
+		return time.Time{}, kafka.Classify(err)
 	}
-	return nil
+	return messages[len(messages)-1].Timestamp, nil
 }
 
 // close ends the connection. A later write makes another.
@@ -90,6 +91,28 @@ func (p *Places) read(ctx context.Context) {
 	}
 }
 
+// greet writes a record that says nothing, and returns when Kafka appended it: what
+// the broker's time is has to be known before what was written earlier is judged.
+// Where that fails it returns the time here.
+func (p *Places) greet() time.Time {
+	w := writer{config: p.config}
+	defer w.close()
+	now := time.Now()
+	values, err := encode(p.node, now, record{})
+	var appended time.Time
+	if err == nil {
+		appended, err = w.write(values)
+	}
+	if err != nil {
+		p.log.Warn("Kafka's time is not known yet, places are judged by this node's", "error", err)
+		return now
+	}
+	if p.wrote(appended); appended.IsZero() {
+		return now
+	}
+	return appended
+}
+
 var errEnded = errors.New("the consumer has ended")
 
 // readFrom reads from the offset next on, or with -1 from some time ago, until ctx
@@ -104,12 +127,16 @@ func (p *Places) readFrom(ctx context.Context, next *int64, works func()) error 
 		return kafka.Classify(err)
 	}
 	defer func() { _ = client.Close() }()
+	began := time.Now()
+	if *next < 0 {
+		began = p.greet()
+	}
 	end, err := client.GetOffset(TopicName, 0, sarama.OffsetNewest)
 	if err != nil {
 		return kafka.Classify(err)
 	}
 	if *next < 0 {
-		if *next, err = client.GetOffset(TopicName, 0, time.Now().Add(-readBack).UnixMilli()); err != nil {
+		if *next, err = client.GetOffset(TopicName, 0, began.Add(-readBack).UnixMilli()); err != nil {
 			return kafka.Classify(err)
 		}
 		if *next < 0 { // nothing is that young
@@ -142,7 +169,7 @@ func (p *Places) readFrom(ctx context.Context, next *int64, works func()) error 
 			if !open {
 				return errEnded
 			}
-			p.take(message.Value)
+			p.take(message.Value, message.Timestamp)
 			*next = message.Offset + 1
 			works()
 		}
