@@ -15,7 +15,9 @@ import (
 )
 
 const (
-	// gateBound is how many streams the calls of other nodes may be about at once.
+	// gateBound is how many streams the calls of other nodes may be about at once:
+	// those to follow, which wait for streams to load, and as many of the others, which
+	// must not wait for that.
 	gateBound = 8192
 	// maxPlaces is how many streams one call is about at most.
 	maxPlaces = 512
@@ -34,11 +36,14 @@ const (
 // gate answers the calls of other nodes. It never waits: what takes time runs on
 // goroutines, whose number is bounded; beyond that calls are refused.
 type gate struct {
-	t     *traffic
-	bound *semaphore.Weighted
+	t       *traffic
+	bound   *semaphore.Weighted // of all calls but those to follow
+	follows *semaphore.Weighted // of these
 }
 
-func newGate(t *traffic) *gate { return &gate{t, semaphore.NewWeighted(gateBound)} }
+func newGate(t *traffic) *gate {
+	return &gate{t, semaphore.NewWeighted(gateBound), semaphore.NewWeighted(gateBound)}
+}
 
 // take begins to answer a call.
 func (g *gate) take(call *wire.Call) {
@@ -54,23 +59,27 @@ func (g *gate) take(call *wire.Call) {
 	if perPerson(call.GetOperation()) {
 		weight = 1
 	}
-	if !g.bound.TryAcquire(weight) {
-		g.t.metrics.refused.Inc()
-		g.answer(call, &wire.Answer{Failure: wire.FromError(hub.Unavailablef("node %s has too many calls under way", g.t.id))})
-		return
-	}
-	// Wishes to follow and to unfollow are taken in the order in which they come.
-	var out *outbound
+	// The link is opened even if the call is then refused: its beats tell the follower,
+	// who has opened it too, that this node lives.
+	bound, out := g.bound, (*outbound)(nil)
 	if call.GetOperation() == wire.Call_FOLLOW {
+		bound = g.follows
 		var err error
 		if out, err = g.t.out.open(call); err != nil {
-			g.bound.Release(weight)
 			g.answer(call, &wire.Answer{Failure: wire.FromError(err)})
 			return
 		}
 	}
+	if !bound.TryAcquire(weight) {
+		g.t.metrics.refused.Inc()
+		g.answer(call, &wire.Answer{Failure: wire.FromError(hub.Unavailablef("node %s has too many calls under way", g.t.id))})
+		return
+	}
+	if out != nil {
+		out.want(call) // here, for wishes to be taken in the order in which they come
+	}
 	go func() {
-		defer g.bound.Release(weight)
+		defer bound.Release(weight)
 		ctx, cancel := context.WithTimeout(g.t.ctx, time.Duration(call.GetPatienceMs())*time.Millisecond)
 		defer cancel()
 		g.answer(call, g.serve(ctx, call, out))

@@ -50,8 +50,8 @@ func newOutbounds(t *traffic) *outbounds {
 	}
 }
 
-// open returns the link on which a call wants to follow streams, and notes that
-// they are wanted. A higher epoch ends what was before.
+// open returns the link on which a call wants to follow streams. A higher epoch ends
+// what was before.
 func (l *outbounds) open(call *wire.Call) (*outbound, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +74,6 @@ func (l *outbounds) open(call *wire.Call) (*outbound, error) {
 		l.byPeer[member.ID] = out
 		l.t.running.Go(out.run)
 	}
-	out.want(call)
 	return out, nil
 }
 

@@ -350,7 +350,7 @@ func TestAFollowThatWasGivenUpLeavesNoFollower(t *testing.T) {
 	})
 	close(stall)
 	await.That(t, "the call is answered", func() bool {
-		return b.metric(t, "bongsu_link_messages_total", map[string]string{"type": "call"}) >= 2 && a.traffic.gate.bound.TryAcquire(gateBound)
+		return b.metric(t, "bongsu_link_messages_total", map[string]string{"type": "call"}) >= 2 && a.traffic.gate.follows.TryAcquire(gateBound)
 	})
 	if a.owner.followers("all") != 0 {
 		t.Error("a stream is followed that nobody wants")
