@@ -24,8 +24,7 @@ const (
 	// askAtOnce is how many streams of one call are asked at the same time.
 	askAtOnce = 64
 	// maxAnswer bounds the entries of one answer, in bytes, if there is more than
-	// one: as many messages as the remote packs together must stay well below
-	// maxRemoteMessage.
+	// one; an answer with one entry, however large, is no more than maxMessage.
 	maxAnswer = 384 << 10
 	// lull is how long streams to follow are waited for after one that could be, and
 	// mostWait how long in all after the first: some may have to be loaded, or cannot be.

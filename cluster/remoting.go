@@ -24,6 +24,15 @@ const (
 	// 4 MiB is less than a batch of the largest entries, and a message over the
 	// bound is lost without a word.
 	maxRemoteMessage = 32 << 20
+	// maxMessage is what one batch, answer or call takes at most: a batch of a link that
+	// is full, or an answer with the largest entry that the journal takes, 900,000 bytes,
+	// and a failure of a thousand for each of the other streams.
+	maxMessage = maxBatch + 512<<10
+	// messageFrame is what the remote adds to each, at most.
+	messageFrame = 256
+	// remoteBatch is how many the remote packs into one message, while the connection
+	// takes no more: however large they are they must go. 21 × 1.5 MiB = 31.5 MiB.
+	remoteBatch = maxRemoteMessage / (maxMessage + messageFrame)
 	// handshakePatience bounds the setting up of a connection between nodes.
 	handshakePatience = time.Second
 	// silence is how long what was sent to another node may stay unacknowledged by
@@ -37,7 +46,7 @@ const (
 // remoting configures how actors of other nodes are reached, and reach this one.
 func remoting(host string, port int, advertised string, keys *keys, dial dialer, log *slog.Logger) *remote.Config {
 	config := remote.Configure(host, port,
-		remote.WithEndpointWriterBatchSize(64),
+		remote.WithEndpointWriterBatchSize(remoteBatch),
 		remote.WithEndpointWriterQueueSize(4096),
 		remote.WithAdvertisedHost(advertised),
 		remote.WithServerOptions(serverOptions(keys, log)...),

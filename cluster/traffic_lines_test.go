@@ -24,7 +24,7 @@ func newSystem(t testing.TB, w *town, name string) *actor.ActorSystem {
 		return system
 	}
 	config := remote.Configure("127.0.0.1", 0,
-		remote.WithEndpointWriterBatchSize(64), remote.WithEndpointWriterQueueSize(4096),
+		remote.WithEndpointWriterBatchSize(remoteBatch), remote.WithEndpointWriterQueueSize(4096),
 		remote.WithServerOptions(grpc.MaxRecvMsgSize(maxRemoteMessage), grpc.MaxSendMsgSize(maxRemoteMessage)),
 		remote.WithCallOptions(grpc.MaxCallRecvMsgSize(maxRemoteMessage), grpc.MaxCallSendMsgSize(maxRemoteMessage)),
 		remote.WithDialOptions(grpc.WithTransportCredentials(insecure.NewCredentials())),
