@@ -53,8 +53,8 @@ type Life struct {
 	Owes time.Time
 	// Late says that the answer is so late that the connection is likely to be dead.
 	Late bool
-	// Heard is when anything was heard of the client, in Unix milliseconds.
-	Heard int64
+	// Heard is when anything was heard of the client.
+	Heard time.Time
 }
 
 // nowhere is a Places that remembers nothing.

@@ -246,9 +246,9 @@ func (s *Session) Moves() uint64 {
 
 // Life implements Place.
 func (s *Session) Life() Life {
-	var heard int64
+	var heard time.Time
 	if s.session != nil {
-		heard = s.session.HeardAt().UnixMilli()
+		heard = s.session.HeardAt()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -66,10 +66,10 @@ func TestASessionThatIsHeardOfAfterwardsKeepsItsPlace(t *testing.T) {
 	for after, want := range map[time.Duration]string{0: "", time.Second: "", 30 * time.Second: "all=4"} {
 		synctest.Test(t, func(t *testing.T) {
 			p := alone()
-			first := &heardPlace{stomp.Life{Heard: time.Now().UnixMilli()}}
+			first := &heardPlace{stomp.Life{Heard: time.Now()}}
 			p.Open("7", first)
 			p.Resume(t.Context(), "7", nil) // by the second page
-			first.life.Heard = time.Now().Add(after).UnixMilli()
+			first.life.Heard = time.Now().Add(after)
 			first.life.Owes, first.life.Late = time.Now().Add(after+1), true
 			if at, _ := p.Resume(t.Context(), "7", nil); at.String() != want {
 				t.Errorf("heard of after %v, the first page goes on at %q, want %q", after, at, want)

@@ -13,11 +13,10 @@ import (
 type localSession struct {
 	place stomp.Place
 	// given is 1 and how often the client had answered when another session went on
-	// from here, givenAt when that was, in Unix milliseconds. It counts for nothing
-	// once the client has answered again, or is heard of when all that it sent before
-	// has come.
+	// from here, givenAt when that was. It counts for nothing once the client has
+	// answered again, or is heard of when all that it sent before has come.
 	given   atomic.Uint64
-	givenAt atomic.Int64
+	givenAt atomic.Pointer[time.Time]
 	told    told // only the goroutine that tells looks at it
 
 	// Guarded by Places.mu.
@@ -37,7 +36,7 @@ type told struct {
 // gone reports whether another session has gone on in the session's stead, unless
 // its client has shown since that it lives.
 func (s *localSession) gone(life stomp.Life) bool {
-	return s.given.Load() == life.Answers+1 && life.Heard-s.givenAt.Load() <= underWay.Milliseconds()
+	return s.given.Load() == life.Answers+1 && life.Heard.Sub(*s.givenAt.Load()) <= underWay
 }
 
 // spent reports whether the session looks dead, too.
@@ -109,12 +108,13 @@ func deader(a, b stomp.Life) bool {
 	if !a.Owes.Equal(b.Owes) {
 		return a.Owes.Before(b.Owes)
 	}
-	return a.Heard < b.Heard
+	return a.Heard.Before(b.Heard)
 }
 
 // give notes that another session goes on from here.
 func (d doubtful) give() {
-	d.session.givenAt.Store(time.Now().UnixMilli())
+	now := time.Now()
+	d.session.givenAt.Store(&now)
 	d.session.given.Store(d.life.Answers + 1)
 }
 

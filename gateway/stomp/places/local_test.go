@@ -84,7 +84,7 @@ func TestASessionThatOwesNothingIsUsedUpToo(t *testing.T) {
 	_, config := broker(t)
 	a, _ := start(t, config)
 	dead, alive := &place{cursor: hub.Cursor{hub.All: 4}}, &place{cursor: hub.Cursor{hub.All: 4}}
-	dead.life.Heard, alive.life.Heard = 1000, 2000
+	dead.life.Heard, alive.life.Heard = time.Unix(1, 0), time.Unix(2, 0)
 	a.Open("7", alive)
 	a.Open("7", dead)
 	a.Resume(t.Context(), "7", nil) // by the page that comes back
