@@ -184,6 +184,7 @@ func TestAnActorThatPanicsHasItsShardReplayed(t *testing.T) {
 	await.That(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
 	n.sink.setPanics(true)
 	_ = n.log.Append(t.Context(), []hub.Record{note("all", "b")}) // the actor may panic before it has returned
+	// The consumer asks so every second.
 	await.That(t, "the shard wants to be claimed anew", func() bool {
 		return n.host.Apply(t.Context(), id, nil, 2) != nil
 	})
@@ -201,6 +202,26 @@ func TestAnActorThatPanicsHasItsShardReplayed(t *testing.T) {
 	}
 	await.That(t, "b is committed", func() bool { return n.log.committed(id) == 2 })
 	await.That(t, "the budget is whole again", func() bool { return n.held() == 0 })
+}
+
+func TestAskingAShardWhetherItGoesOnChangesNothing(t *testing.T) {
+	n := start(t)
+	n.timeline.setAway(true)
+	n.publish(t, note("all", "a"))
+	id := hub.All.Shard(shards)
+	allocated := testing.AllocsPerRun(100, func() {
+		if err := n.host.Apply(t.Context(), id, nil, 1); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocated > 0 {
+		t.Errorf("it takes %v pieces of memory", allocated)
+	}
+	if low, ok := n.host.shards[id].present().committable(); ok {
+		t.Errorf("offset %d could be committed, and nothing is stored", low)
+	}
+	n.timeline.setAway(false)
+	await.That(t, "a is committed", func() bool { return n.log.committed(id) == 1 })
 }
 
 func TestTheRingIsBoundedInBytes(t *testing.T) {

@@ -21,6 +21,9 @@ const (
 	// releaseTimeout is how long a handler has to let go of a shard. The shard's
 	// next owner waits for it.
 	releaseTimeout = time.Second
+	// askEvery is how often a handler is asked whether it still has its shard: one
+	// that has lost it can say so only when it is called.
+	askEvery = time.Second
 )
 
 // Handler receives the shards that this node owns. Calls for one shard come one
@@ -47,8 +50,10 @@ type Handler interface {
 	// Apply hands over the next records in the order of the journal, Offset and
 	// Time set; they are the handler's to keep. next is the offset after the last
 	// message read, which may lie beyond the last record, and records may be
-	// empty: messages that are no records are left out. Blocking holds back this
-	// shard and no other. An error acts as that of Own. ctx ends with the claim.
+	// empty: messages that are no records are left out, and about once a second it
+	// comes with the same next as before, so that the error of a handler that cannot
+	// go on does not wait for a record. Blocking holds back this shard and no other.
+	// An error acts as that of Own. ctx ends with the claim.
 	Apply(ctx context.Context, shard int32, records []hub.Record, next int64) error
 
 	// Release says that the claim has ended, by a rebalance or the end of Run, or
@@ -171,10 +176,16 @@ func (c *Consumer) consume(ctx context.Context, claim kafka.Claim, h Handler) er
 		release(ctx, h, shard)
 	}()
 	reader := reader{consumer: c, shard: shard}
+	ask := time.NewTicker(askEvery)
+	defer ask.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-ask.C:
+			if err := h.Apply(ctx, shard, nil, p.next); err != nil {
+				return err
+			}
 		case messages := <-claim.Batches:
 			for part := range slices.Chunk(messages, applyBatch) {
 				next := part[len(part)-1].Offset + 1
