@@ -71,7 +71,9 @@ type Options struct {
 	// MaxUnflushed bounds the bytes of entries that wait in memory for the
 	// timeline; at the bound the shards are no longer consumed. 256 MiB if 0.
 	MaxUnflushed int64
-	// Retention is how long entries stay in the timeline; 0 keeps them for good.
+	// Retention is how long entries stay in the timeline; 0 keeps them for good. It
+	// counts from the newest record that the host has applied, or from Now if that is
+	// earlier; a host that has applied none lets nothing go.
 	Retention time.Duration
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
@@ -90,6 +92,7 @@ type Host struct {
 	now      func() time.Time
 
 	retention time.Duration
+	newest    newest
 	loader    *loader
 	writer    *writer
 	budget    *budget
@@ -118,6 +121,7 @@ func NewHost(opts Options) *Host {
 		log:        opts.Log.With("part", "actors"),
 		now:        opts.Now,
 		retention:  opts.Retention,
+		newest:     newest{known: make(chan struct{})},
 		changed:    opts.OwnershipChanged,
 		change:     make(chan struct{}, 1),
 		committing: make(chan struct{}, 1),

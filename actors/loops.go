@@ -2,7 +2,10 @@ package actors
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
+
+	"bongsu/internal/hub"
 )
 
 const (
@@ -82,9 +85,16 @@ func (h *Host) sweep() {
 	}
 }
 
+// pruneLoop applies the retention, from the first record on: before it is known how
+// late it is, nothing may go.
 func (h *Host) pruneLoop(ctx context.Context) {
 	if h.retention <= 0 {
 		return
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-h.newest.known:
 	}
 	prune := func() {
 		if err := h.prune(ctx); err != nil && ctx.Err() == nil {
@@ -95,8 +105,15 @@ func (h *Host) pruneLoop(ctx context.Context) {
 	every(ctx, pruneEvery, prune)
 }
 
+// prune lets go of what is older than the retention, by the node's clock or the
+// brokers', whichever is behind: a floor never moves back, so neither clock alone may
+// hide what people can see.
 func (h *Host) prune(ctx context.Context) error {
-	if err := h.timeline.Prune(ctx, h.now().Add(-h.retention)); err != nil {
+	now := h.now()
+	if newest := h.newest.time(); newest.Before(now) {
+		now = newest
+	}
+	if err := h.timeline.Prune(ctx, now.Add(-h.retention)); err != nil {
 		return err
 	}
 	for _, s := range h.shards {
@@ -110,3 +127,32 @@ func (h *Host) prune(ctx context.Context) error {
 	}
 	return nil
 }
+
+// newest is the latest time at which the brokers took a record that was applied here.
+type newest struct {
+	millis atomic.Int64
+	known  chan struct{} // closed when there is one
+}
+
+// note takes the times of records that are being applied.
+func (n *newest) note(records []hub.Record) {
+	latest := int64(0)
+	for i := range records {
+		latest = max(latest, records[i].Time)
+	}
+	for {
+		old := n.millis.Load()
+		if latest <= old {
+			return
+		}
+		if n.millis.CompareAndSwap(old, latest) {
+			if old == 0 {
+				close(n.known)
+			}
+			return
+		}
+	}
+}
+
+// time returns it once it is known.
+func (n *newest) time() time.Time { return time.UnixMilli(n.millis.Load()) }

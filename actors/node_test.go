@@ -32,6 +32,7 @@ type memory struct {
 	loaded  int // streams in them
 	tries   int // queries, answered or not
 	newest  int // streams in the newest of them
+	pruned  []time.Time
 }
 
 func newMemory() *memory {
@@ -150,7 +151,19 @@ func (m *memory) List(_ context.Context, q hub.Query) ([]*hub.Entry, error) {
 	return found[:min(len(found), q.Limit)], nil
 }
 
-func (m *memory) Prune(context.Context, time.Time) error { return nil }
+func (m *memory) Prune(_ context.Context, before time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pruned = append(m.pruned, before)
+	return nil
+}
+
+// cuts returns before when things were let go, each time.
+func (m *memory) cuts() []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.pruned)
+}
 
 func (m *memory) Floors(context.Context, []hub.Stream) (map[hub.Stream]uint64, error) {
 	return nil, nil
@@ -357,16 +370,24 @@ func newSystem() *actor.ActorSystem {
 
 func newNode(t *testing.T, timeline *memory, journal *log) *node {
 	t.Helper()
+	return newNodeWith(t, timeline, journal, func(*Options) {})
+}
+
+// newNodeWith returns a node whose host has other options.
+func newNodeWith(t *testing.T, timeline *memory, journal *log, change func(*Options)) *node {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	n := &node{
 		timeline: timeline, log: journal,
 		sink:   &recorder{entries: map[hub.Stream][]*hub.Entry{}, marks: map[string]map[hub.Stream]uint64{}},
 		system: newSystem(),
 	}
-	n.host = NewHost(Options{
+	opts := Options{
 		Shards: shards, Timeline: timeline, Journal: journal, Log: quiet, Metrics: prometheus.NewRegistry(),
 		OwnershipChanged: func() { n.changes.Add(1) },
-	})
+	}
+	change(&opts)
+	n.host = NewHost(opts)
 	n.host.Start(n)
 	n.host.MemberOf(journal)
 	n.core = NewCore(&local{n.host, n.sink}, timeline)
@@ -395,7 +416,12 @@ func (n *node) claim(t *testing.T) {
 
 func start(t *testing.T) *node {
 	t.Helper()
-	n := newNode(t, newMemory(), &log{records: make([][]hub.Record, shards), commits: map[int32]int64{}})
+	return startWith(t, func(*Options) {})
+}
+
+func startWith(t *testing.T, change func(*Options)) *node {
+	t.Helper()
+	n := newNodeWith(t, newMemory(), &log{records: make([][]hub.Record, shards), commits: map[int32]int64{}}, change)
 	n.claim(t)
 	t.Cleanup(func() {
 		limit, cancel := context.WithTimeout(context.Background(), 2*time.Second)

@@ -132,6 +132,7 @@ func (h *Host) Apply(ctx context.Context, id int32, records []hub.Record, next i
 			h.budget.give(left)
 			return err
 		}
+		h.newest.note(part)
 		records = records[len(part):]
 	}
 	_, err := s.handOut(nil, next)
