@@ -140,7 +140,7 @@ func NewHost(opts Options) *Host {
 	for i := range h.shards {
 		h.shards[i] = newShard(int32(i), h)
 	}
-	h.loader = &loader{timeline: opts.Timeline, log: h.log, wake: make(chan struct{}, 1)}
+	h.loader = &loader{timeline: opts.Timeline, log: h.log, stride: newStride(maxLoad), wake: make(chan struct{}, 1)}
 	h.writer = newWriter(opts.Timeline, h.log, h.budget)
 	h.metrics = newMetrics(opts.Metrics, h)
 	h.loader.metrics, h.writer.metrics = h.metrics, h.metrics

@@ -115,13 +115,7 @@ func TestThousandsOfStreamsWakeWithAHandfulOfQueries(t *testing.T) {
 	for i := range 3000 {
 		n.publish(t, note(hub.AdminStream(fmt.Sprint(i)), "x"))
 	}
-	await.That(t, "all actors wait to be woken", func() bool {
-		n.host.loader.mu.Lock()
-		queued := len(n.host.loader.sleepers)
-		n.host.loader.mu.Unlock()
-		_, asked := n.timeline.asked()
-		return queued+asked == 3000
-	})
+	await.That(t, "all actors wait to be woken", func() bool { return n.asleep() == 3000 })
 	n.timeline.setAway(false)
 	await.That(t, "all is stored", func() bool {
 		n.timeline.mu.Lock()

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -28,14 +27,15 @@ const (
 )
 
 // loader wakes streams: it gathers the actors that were just started and asks the
-// timeline for the states of many at once. It never gives one up; the queue is as
-// long as there are actors without a state.
+// timeline for the states of many at once, of fewer where it is too slow for many. It
+// never gives one up; the queue is as long as there are actors without a state.
 type loader struct {
 	timeline Timeline
 	log      *slog.Logger
 	metrics  *metrics
 
 	away, stuck outage.Log // of run alone
+	stride      stride     // of run alone
 
 	mu       sync.Mutex
 	sleepers []sleeper
@@ -49,11 +49,11 @@ type sleeper struct {
 	tenure  *tenure // of the actor
 }
 
-// load asks for a stream's state; the actor gets it as a loaded message, unless
+// load asks for streams' states; each actor gets its own as a loaded message, unless
 // its tenure ends before.
-func (l *loader) load(s sleeper) {
+func (l *loader) load(s ...sleeper) {
 	l.mu.Lock()
-	l.sleepers = append(l.sleepers, s)
+	l.sleepers = append(l.sleepers, s...)
 	l.mu.Unlock()
 	signal(l.wake)
 }
@@ -74,11 +74,11 @@ func (l *loader) run(ctx context.Context) {
 	}
 }
 
-// next takes up to maxLoad actors off the queue.
+// next takes actors off the queue, up to maxLoad.
 func (l *loader) next() []sleeper {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := min(len(l.sleepers), maxLoad)
+	n := l.stride.of(len(l.sleepers))
 	batch := l.sleepers[:n:n]
 	if l.sleepers = l.sleepers[n:]; len(l.sleepers) == 0 {
 		l.sleepers = nil
@@ -87,7 +87,8 @@ func (l *loader) next() []sleeper {
 }
 
 // loadAll loads a batch, however long the timeline is away. A stream that cannot be
-// loaded for a reason of its own is set aside for a while, so that it holds up no other.
+// loaded for a reason of its own is set aside for a while, and a batch that is too much
+// at once goes back to the end of the queue, so that neither holds up others.
 func (l *loader) loadAll(ctx context.Context, batch []sleeper) {
 	wait := 20 * time.Millisecond
 	for {
@@ -104,6 +105,7 @@ func (l *loader) loadAll(ctx context.Context, batch []sleeper) {
 		cancel()
 		if err == nil {
 			l.metrics.loads.Inc()
+			l.stride.more()
 			l.away.Over(l.log, "streams wake again")
 			for i, state := range states {
 				batch[i].tenure.root.Send(batch[i].to, &loaded{state})
@@ -114,7 +116,7 @@ func (l *loader) loadAll(ctx context.Context, batch []sleeper) {
 			return
 		}
 		l.metrics.timelineErrors.Inc()
-		if isolated := !hub.Temporary(err) && !errors.Is(err, context.DeadlineExceeded); isolated && len(batch) > 1 {
+		if isolated := !hub.Temporary(err) && !tooMuch(err); isolated && len(batch) > 1 {
 			l.loadAll(ctx, batch[:len(batch)/2])
 			l.loadAll(ctx, batch[len(batch)/2:])
 			return
@@ -124,6 +126,15 @@ func (l *loader) loadAll(ctx context.Context, batch []sleeper) {
 			return
 		}
 		l.away.Failed(l.log, "streams cannot wake: the timeline does not answer", err, "streams", len(batch))
+		if tooMuch(err) {
+			if len(batch) == 1 {
+				wait = loadRetryMost // there is no less
+			}
+			l.stride.less(len(batch))
+			l.load(batch...)
+			pause(ctx, wait)
+			return
+		}
 		if !pause(ctx, wait) {
 			return
 		}

@@ -25,6 +25,8 @@ type memory struct {
 	away    bool
 	refuse  error      // what Write answers, if not nil
 	broken  hub.Stream // cannot be loaded, ever
+	slow    hub.Stream // cannot be loaded in time
+	most    int        // streams that it loads in time, if not 0
 	largest int64      // bytes of the largest write
 	entries map[hub.Stream]map[uint64]*hub.Entry
 	marks   map[string]map[hub.Stream]uint64
@@ -51,6 +53,12 @@ func (m *memory) asked() (tries, newest int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.tries, m.newest
+}
+
+func (m *memory) setMost(most int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.most = most
 }
 
 func (m *memory) refuseWrites(err error) {
@@ -97,6 +105,10 @@ func (m *memory) Load(_ context.Context, requests []hub.LoadRequest) ([]hub.Stre
 	m.newest = len(requests)
 	if m.away {
 		return nil, hub.Unavailablef("away")
+	}
+	late := slices.ContainsFunc(requests, func(r hub.LoadRequest) bool { return r.Stream == m.slow })
+	if late || m.most > 0 && len(requests) > m.most {
+		return nil, hub.Unavailablef("too slow: %w", context.DeadlineExceeded)
 	}
 	m.loads++
 	m.loaded += len(requests)
@@ -441,4 +453,13 @@ func (n *node) publish(t *testing.T, records ...hub.Record) {
 	if err := n.log.Append(t.Context(), records); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// asleep returns how many actors wait to be woken while the timeline is away.
+func (n *node) asleep() int {
+	n.host.loader.mu.Lock()
+	queued := len(n.host.loader.sleepers)
+	n.host.loader.mu.Unlock()
+	_, asked := n.timeline.asked()
+	return queued + asked
 }

@@ -48,7 +48,8 @@ type writer struct {
 	budget   *budget
 	every    time.Duration
 
-	away outage.Log // of run alone
+	away   outage.Log // of run alone
+	stride stride     // of run alone
 
 	mu      sync.Mutex
 	items   []item
@@ -64,6 +65,7 @@ func newWriter(timeline Timeline, log *slog.Logger, budget *budget) *writer {
 		log:      log,
 		budget:   budget,
 		every:    timeline.FlushEvery(),
+		stride:   newStride(maxWrite),
 		wake:     make(chan struct{}, 1),
 		rush:     make(chan struct{}, 1),
 	}
@@ -158,34 +160,55 @@ func (w *writer) next() []item {
 	return batch
 }
 
-// write stores a batch, however long the timeline is away, and finishes its
-// offsets. It returns false if ctx ended first.
+// write stores a batch, however long the timeline is away: in parts, one after the
+// other, where it is too slow for all at once. It finishes the offsets of each part that
+// is stored, and returns false if ctx ended before the last.
 func (w *writer) write(ctx context.Context, batch []item) bool {
-	entries, marks := split(batch)
+	for len(batch) > 0 {
+		n := w.writeSome(ctx, batch)
+		if n == 0 {
+			return false
+		}
+		w.finish(batch[:n])
+		batch = batch[n:]
+	}
+	return true
+}
+
+// writeSome stores as much of a batch, from its front, as the timeline takes at once,
+// and returns how much that was: nothing only if ctx ended first.
+func (w *writer) writeSome(ctx context.Context, batch []item) int {
 	wait := 20 * time.Millisecond
 	start := time.Now()
-	for len(entries)+len(marks) > 0 {
+	for {
+		n := w.stride.of(len(batch))
+		entries, marks := split(batch[:n])
+		if len(entries)+len(marks) == 0 {
+			return n
+		}
 		limit, cancel := context.WithTimeout(ctx, writePatience)
 		err := w.timeline.Write(limit, entries, marks)
 		cancel()
 		if err == nil {
+			w.stride.more()
 			w.metrics.flushSeconds.Observe(time.Since(start).Seconds())
 			w.metrics.stored.Add(float64(len(entries)))
 			w.away.Over(w.log, "the timeline takes entries again")
-			break
+			return n
 		}
 		if ctx.Err() != nil {
-			return false
+			return 0
+		}
+		if tooMuch(err) {
+			w.stride.less(n)
 		}
 		w.metrics.timelineErrors.Inc()
 		w.away.Failed(w.log, "entries wait: the timeline does not take them", err, "entries", len(entries))
 		if !pause(ctx, wait) {
-			return false
+			return 0
 		}
 		wait = min(2*wait, writeRetryMost)
 	}
-	w.finish(batch)
-	return true
 }
 
 func split(batch []item) (entries []*hub.Entry, marks []hub.Mark) {

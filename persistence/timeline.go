@@ -12,7 +12,9 @@ import (
 
 // Timeline stores numbered entries and read marks. All methods may be called
 // at once from many goroutines. Every error that a later call can overcome (the
-// server is away, overloaded or restarting) wraps hub.ErrUnavailable. No method
+// server is away, overloaded or restarting) wraps hub.ErrUnavailable; one that might
+// not have come if less had been asked for, since the time or the memory was not enough,
+// wraps context.DeadlineExceeded, too, or is it, if it was the caller's time. No method
 // changes or keeps the slices it is given; entries it returns belong to the caller.
 type Timeline interface {
 	// Write stores entries and marks and returns when they are durable and

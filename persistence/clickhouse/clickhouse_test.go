@@ -7,11 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
+	driverlib "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"bongsu/internal/hub"
 )
@@ -84,6 +87,58 @@ func TestErrorsThatPassAreUnavailable(t *testing.T) {
 			t.Errorf("%v counts as passing", err)
 		}
 	}
+}
+
+func TestAnErrorThatLessMayAvoidIsSaidToBeOne(t *testing.T) {
+	server := func(code int32) error { return fmt.Errorf("x: %w", &driver.Exception{Code: code}) }
+	for err, want := range map[error]bool{
+		server(159): true, server(160): true, server(241): true, context.DeadlineExceeded: true,
+		&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}: true,
+		server(202): false, io.EOF: false, syscall.ECONNREFUSED: false,
+	} {
+		got := classify(err)
+		if errors.Is(got, context.DeadlineExceeded) != want || !errors.Is(got, hub.ErrUnavailable) || !errors.Is(got, err) {
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+}
+
+// stalled is a connection whose statements end with their contexts, and tell of
+// nothing but what came of that.
+type stalled struct{ driverlib.Conn }
+
+func (stalled) Exec(ctx context.Context, _ string, _ ...any) error {
+	<-ctx.Done()
+	return net.ErrClosed
+}
+
+func (stalled) Query(ctx context.Context, _ string, _ ...any) (driverlib.Rows, error) {
+	<-ctx.Done()
+	return nil, net.ErrClosed
+}
+
+func (stalled) PrepareBatch(ctx context.Context, _ string, _ ...driverlib.PrepareBatchOption) (driverlib.Batch, error) {
+	<-ctx.Done()
+	return nil, net.ErrClosed
+}
+
+func TestAStatementThatTakesTooLongIsSaidToHave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{conn: stalled{}}
+		s.closing, s.close = context.WithCancelCause(context.Background())
+		for name, call := range map[string]func() error{
+			"Ping":  func() error { return s.Ping(t.Context()) },
+			"Write": func() error { return s.Write(t.Context(), []*hub.Entry{{Stream: hub.All, Seq: 1}}, nil) },
+			"Load": func() error {
+				_, err := s.Load(t.Context(), []hub.LoadRequest{{Stream: hub.All, Before: 1}})
+				return err
+			},
+		} {
+			if err := call(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, hub.ErrUnavailable) {
+				t.Errorf("%s = %v", name, err)
+			}
+		}
+	})
 }
 
 func TestThePasswordIsTakenOutOfErrors(t *testing.T) {

@@ -109,16 +109,40 @@ func (e *redacted) Error() string { return e.text }
 // Unwrap returns the error as it was, for its class.
 func (e *redacted) Unwrap() error { return e.cause }
 
-// classify makes errors that pass wrap hub.ErrUnavailable. Wrong credentials
-// and refused statements do not pass.
+// expired returns the end of a statement's own context as the reason for which the
+// statement failed, if it has ended: the driver may tell of what came of that only.
+func expired(within context.Context, err error) error {
+	if err != nil && within.Err() != nil {
+		return within.Err()
+	}
+	return err
+}
+
+// classify makes errors that pass wrap hub.ErrUnavailable, and those that less at once
+// may avoid context.DeadlineExceeded as well. Wrong credentials and refused statements
+// do not pass.
 func classify(err error) error {
 	if errors.Is(err, hub.ErrUnavailable) {
 		return err
+	}
+	if tooMuch(err) {
+		return hub.Unavailablef("%w: %w", context.DeadlineExceeded, err)
 	}
 	if away(err) {
 		return hub.Unavailablef("%w", err)
 	}
 	return err
+}
+
+// tooMuch reports whether a statement took too much time or memory.
+func tooMuch(err error) bool {
+	switch code(err) {
+	case 159, // TIMEOUT_EXCEEDED
+		160, // TOO_SLOW
+		241: // MEMORY_LIMIT_EXCEEDED
+		return true
+	}
+	return errors.Is(err, os.ErrDeadlineExceeded) // the connection's deadline, which the driver sets
 }
 
 func away(err error) bool {

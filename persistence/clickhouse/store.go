@@ -147,7 +147,7 @@ func (s *Store) limited(ctx context.Context, patience time.Duration) (context.Co
 func (s *Store) exec(ctx context.Context, patience time.Duration, statement string) error {
 	within, cancel := s.limited(ctx, patience)
 	defer cancel()
-	return s.failure(ctx, s.conn.Exec(within, statement))
+	return s.failure(ctx, expired(within, s.conn.Exec(within, statement)))
 }
 
 // query runs a statement and calls row for each row that it gives.
@@ -156,14 +156,14 @@ func (s *Store) query(ctx context.Context, statement string, row func(scan func(
 	defer cancel()
 	rows, err := s.conn.Query(within, statement)
 	if err != nil {
-		return s.failure(ctx, err)
+		return s.failure(ctx, expired(within, err))
 	}
 	for rows.Next() {
 		if err := row(rows.Scan); err != nil {
 			return s.failure(ctx, errors.Join(err, rows.Close()))
 		}
 	}
-	return s.failure(ctx, errors.Join(rows.Err(), rows.Close()))
+	return s.failure(ctx, expired(within, errors.Join(rows.Err(), rows.Close())))
 }
 
 // Ping runs a statement on the server.

@@ -114,11 +114,7 @@ func (s *Store) insert(ctx context.Context, into table, n int, columns ...any) e
 	defer stop()
 	sending = clickhouse.Context(sending, clickhouse.WithSettings(s.settings),
 		clickhouse.WithColumnNamesAndTypes(slices.Clone(into.columns)))
-	err := s.send(sending, into, columns)
-	if err != nil && within.Err() != nil {
-		err = within.Err() // the reason for which it was aborted
-	}
-	return s.failure(ctx, err)
+	return s.failure(ctx, expired(within, s.send(sending, into, columns)))
 }
 
 func (s *Store) send(ctx context.Context, into table, columns []any) error {
