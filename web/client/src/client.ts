@@ -146,7 +146,7 @@ export class Client {
     const session = readSession(await this.#call("refresh", { token }));
     if (session.nodes) this.#nodes.learn(session.nodes);
     this.#planRefresh(token);
-    this.#welcomed(session, this.cursor);
+    this.#welcomed(session, this.#positions.cursor);
   }
 
   /** Ends a wait for the next attempt. */
@@ -192,7 +192,7 @@ export class Client {
   async #greet(turn: number, token: string): Promise<void> {
     const { rpc, link } = { rpc: this.#rpc, link: this.#link };
     if (!rpc || !link) return;
-    const sent = fitCursor(this.cursor, cursorBytes);
+    const sent = fitCursor(this.#positions.places, cursorBytes);
     try {
       const answer = await rpc.call("connect", { token, cursor: sent }, this.#set.connectTimeout);
       if (turn === this.#turn) this.#begin(readSession(answer), sent, token, link);
@@ -212,6 +212,7 @@ export class Client {
   }
 
   #welcomed(session: Session, sent: Cursor): void {
+    if (this.#saveTimer !== undefined) this.#save(); // what was seen of streams that are left now
     const { gaps, marks } = this.#positions.connected(session.streams, sent);
     // Versions are compared only while the streams are the same ones.
     this.#unread = {

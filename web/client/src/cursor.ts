@@ -1,5 +1,10 @@
 import type { Cursor } from "./types.js";
 
+/** How many streams the hub takes in a cursor. */
+const mostStreams = 4_096;
+/** How many places are kept of streams that are not the person's just now. */
+const mostOthers = 1_000;
+
 /**
  * Keeps a person's cursor from one page load to the next. Both calls are
  * synchronous and must not throw.
@@ -86,25 +91,34 @@ export function isSeq(value: unknown): value is number {
 /**
  * The cursor to store when several tabs share a store: the furthest of each
  * stream, since each tab has shown all up to its own. Streams in `reset` take
- * this tab's place even backwards: their numbering has started anew.
+ * this tab's place even backwards: their numbering has started anew. Streams that
+ * this tab does not have may be another's, whose token names them: they stay.
  */
 export function mergeCursors(stored: Cursor | undefined, own: Cursor, reset: ReadonlySet<string>): Cursor {
   const merged: Cursor = { ...own };
   for (const [stream, seq] of Object.entries(stored ?? {})) {
-    const mine = merged[stream];
+    const mine = own[stream];
     if (mine !== undefined && seq > mine && !reset.has(stream)) merged[stream] = seq;
   }
-  return merged;
+  return { ...merged, ...otherPlaces(stored ?? {}, own) };
 }
 
 /**
- * The part of a cursor that fits into `bytes` of JSON, in the given order. A
- * stream key has no character that JSON escapes.
+ * The first places of a cursor whose streams `own` does not name. Since a tab
+ * stores its own streams first, those come last that have been nobody's for longest.
+ */
+export function otherPlaces(cursor: Cursor, own: Cursor): Cursor {
+  return Object.fromEntries(Object.entries(cursor).filter(([stream]) => !(stream in own)).slice(0, mostOthers));
+}
+
+/**
+ * The part of a cursor that the hub takes and that fits into `bytes` of JSON, in the
+ * given order. A stream key has no character that JSON escapes.
  */
 export function fitCursor(cursor: Cursor, bytes: number): Cursor {
   const fitted: Cursor = {};
   let size = 2;
-  for (const [stream, seq] of Object.entries(cursor)) {
+  for (const [stream, seq] of Object.entries(cursor).slice(0, mostStreams)) {
     size += stream.length + String(seq).length + 4;
     if (size > bytes) break;
     fitted[stream] = seq;

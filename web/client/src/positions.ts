@@ -1,3 +1,4 @@
+import { otherPlaces } from "./cursor.js";
 import type { Cursor, Gap, StreamState, Unread } from "./types.js";
 
 /** What taking an entry showed: whether it is new, and a hole before it. */
@@ -12,12 +13,19 @@ export interface Taken {
  */
 export class Positions {
   #cursor: Cursor = {};
+  /** Places of streams that are not the person's now, and may be again. */
+  #left: Cursor = {};
   readonly #streams = new Map<string, StreamState>();
   /** Streams whose cursor has gone back, since their numbering began anew. */
   readonly reset = new Set<string>();
 
   get cursor(): Cursor {
     return { ...this.#cursor };
+  }
+
+  /** The cursor to send: where the person's streams are gone on from, those that may become theirs again included. */
+  get places(): Cursor {
+    return { ...this.#cursor, ...this.#left };
   }
 
   /** Copies of the streams' states, in the hub's order. */
@@ -33,18 +41,20 @@ export class Positions {
   /** Forgets everything and starts from a cursor. */
   start(cursor: Cursor): void {
     this.#cursor = { ...cursor };
+    this.#left = {};
     this.#streams.clear();
     this.reset.clear();
   }
 
   /**
-   * Takes the answer to a `connect` that carried `sent`. Streams that are no
-   * longer the person's are forgotten; those without a cursor start at their
-   * head; for those whose cursor was not sent the gap is returned. A cursor beyond
+   * Takes the answer to a `connect` that carried `sent`. Of streams that are no
+   * longer the person's the place alone is kept; those without one start at their
+   * head; for those whose place was not sent the gap is returned. A cursor beyond
    * the head stays: the hub says `reset` if it means it.
    */
   connected(streams: StreamState[], sent: Cursor): { gaps: Gap[]; marks: Record<string, number> } {
     const previous = new Map(this.#streams);
+    const places = this.places;
     const cursor: Cursor = {};
     const gaps: Gap[] = [];
     const marks: Record<string, number> = {};
@@ -53,13 +63,14 @@ export class Positions {
       const { stream, head, read } = state;
       this.#streams.set(stream, { ...state });
       if (read > (previous.get(stream)?.read ?? -1)) marks[stream] = read;
-      const seen = this.#cursor[stream];
+      const seen = places[stream];
       cursor[stream] = seen ?? head;
       if (seen === undefined || stream in sent) continue;
       if (seen < head) gaps.push({ stream, from: seen + 1, to: head, reason: "unsent" });
       cursor[stream] = Math.max(seen, head);
     }
     this.#cursor = cursor;
+    this.#left = otherPlaces(places, cursor);
     return { gaps, marks };
   }
 

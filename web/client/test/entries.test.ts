@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryCursorStore } from "../src/index.ts";
-import { FakeSocket, greet, jwt, live, session, start, streams } from "./fake.ts";
+import { FakeSocket, greet, jwt, live, session, settle, start, streams } from "./fake.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_800_000_000_000 });
@@ -58,6 +58,34 @@ describe("entries", () => {
     expect(cursorStore.load("7")).toEqual({ all: 10, "mall:1001": 99 });
   });
 
+  it("leave the stored places of streams that their token does not name", async () => {
+    const cursorStore = new MemoryCursorStore();
+    cursorStore.save("7", { all: 9, "mall:1001": 40, "mall:2": 70 });
+    cursorStore.save("8", { all: 1, "mall:2": 3 });
+    const { client, socket } = await live({ cursorStore });
+    socket.push("entry", { stream: "mall:1001", seq: 41 });
+    client.close();
+    expect(cursorStore.load("7")).toEqual({ all: 9, "mall:1001": 41, "mall:2": 70 });
+    expect(cursorStore.load("8")).toEqual({ all: 1, "mall:2": 3 });
+  });
+
+  it("of a stream that is the person's again resume where they were", async () => {
+    const mall = { stream: "mall:2", head: 70, read: 70, unread: 0 };
+    const { client, log, socket } = await live();
+    socket.push("entry", { stream: "mall:1001", seq: 43 });
+    socket.drop();
+    await vi.advanceTimersByTimeAsync(500);
+    await greet(session({ streams: [streams[0], mall] }));
+    expect(client.cursor).toEqual({ all: 10, "mall:2": 70 });
+    FakeSocket.last.drop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await greet(session({ streams: [streams[0], { ...streams[1], head: 45 }] }));
+    expect(FakeSocket.last.lastCall.params["cursor"]).toEqual({ all: 10, "mall:2": 70, "mall:1001": 43 });
+    for (const seq of [44, 45]) FakeSocket.last.push("entry", { stream: "mall:1001", seq });
+    expect(log.entries).toEqual(["mall:1001#43", "mall:1001#44", "mall:1001#45"]);
+    expect(log.gaps).toEqual([]);
+  });
+
   it("keep a place that a hub still catching up does not know yet", async () => {
     const { client, log, socket } = await live();
     socket.push("entry", { stream: "mall:1001", seq: 43 });
@@ -106,6 +134,24 @@ describe("gaps", () => {
     socket.push("entry", { stream: "mall:1001", seq: 46 });
     expect(log.gaps).toEqual(["mall:1001 43-45 missing"]);
     expect(log.entries).toEqual(["mall:1001#46"]);
+  });
+
+  it("stand for what came while a stream was not the person's, where a refresh brings it back", async () => {
+    const cursorStore = new MemoryCursorStore();
+    const { client, log, socket } = await live({ cursorStore });
+    const refresh = async (answer: unknown) => {
+      const refreshing = client.refresh();
+      await settle();
+      socket.answer(answer);
+      await refreshing;
+    };
+    socket.push("entry", { stream: "mall:1001", seq: 43 });
+    await refresh(session({ streams: [streams[0]] }));
+    expect(cursorStore.load("7")).toEqual({ all: 10, "mall:1001": 43 });
+    await refresh(session({ streams: [streams[0], { ...streams[1], head: 50 }] }));
+    socket.push("entry", { stream: "mall:1001", seq: 51 });
+    expect(log.gaps).toEqual(["mall:1001 44-50 unsent"]);
+    expect(log.entries).toEqual(["mall:1001#43", "mall:1001#51"]);
   });
 
   it("stand for streams whose cursor did not fit into the first frame", async () => {

@@ -35,9 +35,19 @@ describe("a close code", () => {
 });
 
 describe("a cursor", () => {
-  it("of several tabs is the furthest of each stream that is still the person's", () => {
-    const stored = { a: 5, b: 9, gone: 3 };
-    expect(mergeCursors(stored, { a: 7, b: 2, c: 1 }, new Set())).toEqual({ a: 7, b: 9, c: 1 });
+  it("of several tabs is the furthest of each stream", () => {
+    expect(mergeCursors({ a: 5, b: 9 }, { a: 7, b: 2, c: 1 }, new Set())).toEqual({ a: 7, b: 9, c: 1 });
+  });
+
+  it("of a tab with fewer rights keeps the places of the other streams", () => {
+    expect(mergeCursors({ a: 5, "mall:2": 9 }, { a: 7 }, new Set())).toEqual({ a: 7, "mall:2": 9 });
+  });
+
+  it("of a tab keeps a bounded number of other streams, those first that were somebody's last", () => {
+    const others = (name: string, count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}:${i}`, i]));
+    let stored = mergeCursors(others("old", 900), others("new", 900), new Set());
+    stored = mergeCursors(stored, { a: 7 }, new Set());
+    expect(stored).toEqual({ a: 7, ...others("new", 900), ...others("old", 100) });
   });
 
   it("of a stream that began anew goes back", () => {
@@ -50,6 +60,11 @@ describe("a cursor", () => {
       expect(JSON.stringify(fitCursor(cursor, bytes)).length).toBeLessThanOrEqual(bytes);
     }
     expect(fitCursor(cursor, 1e6)).toEqual(cursor);
+  });
+
+  it("names no more streams than the hub takes", () => {
+    const cursor = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`${i}x`, 1]));
+    expect(Object.keys(fitCursor(cursor, 1e6))).toHaveLength(4_096);
   });
 
   it.each([

@@ -129,7 +129,7 @@ export class Client {
         if (session.nodes)
             this.#nodes.learn(session.nodes);
         this.#planRefresh(token);
-        this.#welcomed(session, this.cursor);
+        this.#welcomed(session, this.#positions.cursor);
     }
     /** Ends a wait for the next attempt. */
     retryNow() {
@@ -176,7 +176,7 @@ export class Client {
         const { rpc, link } = { rpc: this.#rpc, link: this.#link };
         if (!rpc || !link)
             return;
-        const sent = fitCursor(this.cursor, cursorBytes);
+        const sent = fitCursor(this.#positions.places, cursorBytes);
         try {
             const answer = await rpc.call("connect", { token, cursor: sent }, this.#set.connectTimeout);
             if (turn === this.#turn)
@@ -197,6 +197,8 @@ export class Client {
         link.watch(session.heartbeatMs * silentBeats);
     }
     #welcomed(session, sent) {
+        if (this.#saveTimer !== undefined)
+            this.#save(); // what was seen of streams that are left now
         const { gaps, marks } = this.#positions.connected(session.streams, sent);
         // Versions are compared only while the streams are the same ones.
         this.#unread = {

@@ -34,11 +34,17 @@ export declare function isSeq(value: unknown): value is number;
 /**
  * The cursor to store when several tabs share a store: the furthest of each
  * stream, since each tab has shown all up to its own. Streams in `reset` take
- * this tab's place even backwards: their numbering has started anew.
+ * this tab's place even backwards: their numbering has started anew. Streams that
+ * this tab does not have may be another's, whose token names them: they stay.
  */
 export declare function mergeCursors(stored: Cursor | undefined, own: Cursor, reset: ReadonlySet<string>): Cursor;
 /**
- * The part of a cursor that fits into `bytes` of JSON, in the given order. A
- * stream key has no character that JSON escapes.
+ * The first places of a cursor whose streams `own` does not name. Since a tab
+ * stores its own streams first, those come last that have been nobody's for longest.
+ */
+export declare function otherPlaces(cursor: Cursor, own: Cursor): Cursor;
+/**
+ * The part of a cursor that the hub takes and that fits into `bytes` of JSON, in the
+ * given order. A stream key has no character that JSON escapes.
  */
 export declare function fitCursor(cursor: Cursor, bytes: number): Cursor;

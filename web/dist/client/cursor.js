@@ -1,3 +1,7 @@
+/** How many streams the hub takes in a cursor. */
+const mostStreams = 4_096;
+/** How many places are kept of streams that are not the person's just now. */
+const mostOthers = 1_000;
 /** A store that lasts as long as the object. */
 export class MemoryCursorStore {
     #cursors = new Map();
@@ -66,25 +70,33 @@ export function isSeq(value) {
 /**
  * The cursor to store when several tabs share a store: the furthest of each
  * stream, since each tab has shown all up to its own. Streams in `reset` take
- * this tab's place even backwards: their numbering has started anew.
+ * this tab's place even backwards: their numbering has started anew. Streams that
+ * this tab does not have may be another's, whose token names them: they stay.
  */
 export function mergeCursors(stored, own, reset) {
     const merged = { ...own };
     for (const [stream, seq] of Object.entries(stored ?? {})) {
-        const mine = merged[stream];
+        const mine = own[stream];
         if (mine !== undefined && seq > mine && !reset.has(stream))
             merged[stream] = seq;
     }
-    return merged;
+    return { ...merged, ...otherPlaces(stored ?? {}, own) };
 }
 /**
- * The part of a cursor that fits into `bytes` of JSON, in the given order. A
- * stream key has no character that JSON escapes.
+ * The first places of a cursor whose streams `own` does not name. Since a tab
+ * stores its own streams first, those come last that have been nobody's for longest.
+ */
+export function otherPlaces(cursor, own) {
+    return Object.fromEntries(Object.entries(cursor).filter(([stream]) => !(stream in own)).slice(0, mostOthers));
+}
+/**
+ * The part of a cursor that the hub takes and that fits into `bytes` of JSON, in the
+ * given order. A stream key has no character that JSON escapes.
  */
 export function fitCursor(cursor, bytes) {
     const fitted = {};
     let size = 2;
-    for (const [stream, seq] of Object.entries(cursor)) {
+    for (const [stream, seq] of Object.entries(cursor).slice(0, mostStreams)) {
         size += stream.length + String(seq).length + 4;
         if (size > bytes)
             break;

@@ -13,15 +13,17 @@ export declare class Positions {
     /** Streams whose cursor has gone back, since their numbering began anew. */
     readonly reset: Set<string>;
     get cursor(): Cursor;
+    /** The cursor to send: where the person's streams are gone on from, those that may become theirs again included. */
+    get places(): Cursor;
     /** Copies of the streams' states, in the hub's order. */
     get streams(): StreamState[];
     stream(name: string): StreamState | undefined;
     /** Forgets everything and starts from a cursor. */
     start(cursor: Cursor): void;
     /**
-     * Takes the answer to a `connect` that carried `sent`. Streams that are no
-     * longer the person's are forgotten; those without a cursor start at their
-     * head; for those whose cursor was not sent the gap is returned. A cursor beyond
+     * Takes the answer to a `connect` that carried `sent`. Of streams that are no
+     * longer the person's the place alone is kept; those without one start at their
+     * head; for those whose place was not sent the gap is returned. A cursor beyond
      * the head stays: the hub says `reset` if it means it.
      */
     connected(streams: StreamState[], sent: Cursor): {

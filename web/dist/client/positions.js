@@ -1,14 +1,21 @@
+import { otherPlaces } from "./cursor.js";
 /**
  * Where a person's streams stand as far as one client has seen: the cursor, and
  * of each stream head, read mark and unread count. It does no I/O.
  */
 export class Positions {
     #cursor = {};
+    /** Places of streams that are not the person's now, and may be again. */
+    #left = {};
     #streams = new Map();
     /** Streams whose cursor has gone back, since their numbering began anew. */
     reset = new Set();
     get cursor() {
         return { ...this.#cursor };
+    }
+    /** The cursor to send: where the person's streams are gone on from, those that may become theirs again included. */
+    get places() {
+        return { ...this.#cursor, ...this.#left };
     }
     /** Copies of the streams' states, in the hub's order. */
     get streams() {
@@ -21,17 +28,19 @@ export class Positions {
     /** Forgets everything and starts from a cursor. */
     start(cursor) {
         this.#cursor = { ...cursor };
+        this.#left = {};
         this.#streams.clear();
         this.reset.clear();
     }
     /**
-     * Takes the answer to a `connect` that carried `sent`. Streams that are no
-     * longer the person's are forgotten; those without a cursor start at their
-     * head; for those whose cursor was not sent the gap is returned. A cursor beyond
+     * Takes the answer to a `connect` that carried `sent`. Of streams that are no
+     * longer the person's the place alone is kept; those without one start at their
+     * head; for those whose place was not sent the gap is returned. A cursor beyond
      * the head stays: the hub says `reset` if it means it.
      */
     connected(streams, sent) {
         const previous = new Map(this.#streams);
+        const places = this.places;
         const cursor = {};
         const gaps = [];
         const marks = {};
@@ -41,7 +50,7 @@ export class Positions {
             this.#streams.set(stream, { ...state });
             if (read > (previous.get(stream)?.read ?? -1))
                 marks[stream] = read;
-            const seen = this.#cursor[stream];
+            const seen = places[stream];
             cursor[stream] = seen ?? head;
             if (seen === undefined || stream in sent)
                 continue;
@@ -50,6 +59,7 @@ export class Positions {
             cursor[stream] = Math.max(seen, head);
         }
         this.#cursor = cursor;
+        this.#left = otherPlaces(places, cursor);
         return { gaps, marks };
     }
     /** Takes a pushed entry. */
