@@ -30,8 +30,9 @@ type Feed struct {
 	// that is before its first entry; otherwise noneWanted.
 	wanted uint64
 	// older are entries after olderFrom, fetched for a session at olderFor, which
-	// do not reach the window yet.
+	// do not reach the window yet. They take no more than a window does.
 	older               []*Frame
+	olderBytes          int
 	olderFrom, olderFor uint64
 }
 

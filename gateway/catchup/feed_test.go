@@ -224,6 +224,34 @@ func TestHistoryIsFetchedForWhoeverIsFurthestBehind(t *testing.T) {
 	need(t, f, "none")
 }
 
+func TestHistoryThatWaitsIsBoundedInBytesToo(t *testing.T) {
+	const large = 250 << 10
+	entries := func(first, last uint64) []*hub.Entry {
+		payload := make([]byte, large) // one for all, so that only the count of it is large
+		list := span(first, last)
+		for _, entry := range list {
+			entry.Payload = payload
+		}
+		return list
+	}
+	f := followed(t, stream, 1000)
+	r := reader{cursor: 100}
+	r.expect(t, f)
+	fetch(t, f, "backward 101-1000", entries(101, 600))
+	if kept := f.OlderBytes(); kept > catchup.WindowBytes {
+		t.Errorf("%d bytes wait, want at most %d", kept, catchup.WindowBytes)
+	}
+	fetch(t, f, "backward 601-1000", entries(601, 602)) // it goes on where it was
+	fetch(t, f, "backward 603-1000", entries(603, 1000))
+	need(t, f, "none")
+
+	r.read(f)
+	fit := catchup.WindowBytes / (2 * large)
+	if len(r.given) < fit || len(r.given) > fit+1 || r.given[0] != fmt.Sprintf("gap 101-%d", 1001-len(r.given)) || r.cursor != 1000 {
+		t.Errorf("the session was given %d: %.3v, want a gap and the newest %d at most", len(r.given), r.given, fit)
+	}
+}
+
 func TestRetentionInHistoryIsAGap(t *testing.T) {
 	f := followed(t, stream, 10)
 	r := reader{cursor: 2}

@@ -45,7 +45,7 @@ func (f *Feed) Need(demand bool) Task {
 	task := Task{losses: f.losses, known: w.head}
 	switch {
 	case !demand:
-		f.wanted, f.older = noneWanted, nil
+		f.fetchNoOlder()
 	case !f.followed:
 		task.Job = Follow
 	case w.Last() < w.head:
@@ -56,7 +56,7 @@ func (f *Feed) Need(demand bool) Task {
 		}
 		task.Job, task.After, task.To = Backward, f.olderFrom+uint64(len(f.older)), w.first-1
 	default:
-		f.wanted, f.older = noneWanted, nil
+		f.fetchNoOlder()
 		switch {
 		case f.unmarked:
 			task.Job = Marks
@@ -119,7 +119,7 @@ func (f *Feed) Follows(task Task, head hub.Head) Answer {
 // whose cursors are beyond it are for the caller to tell.
 func (f *Feed) Restart(head hub.Head) {
 	f.dropAhead()
-	f.wanted, f.older = noneWanted, nil
+	f.fetchNoOlder()
 	f.window = &Window{head: head.Seq, floor: head.Floor, cut: head.Floor, first: head.Seq + 1}
 }
 
@@ -153,12 +153,14 @@ func (f *Feed) fetchedNewer(entries []*hub.Entry, now int64, passed uint64) {
 // fetchedOlder adds a page to older, and older to the window once it reaches it.
 func (f *Feed) fetchedOlder(entries []*hub.Entry, now int64) {
 	if entries[0].Seq > f.olderFrom+uint64(len(f.older))+1 { // retention has taken what came before
-		f.older, f.olderFrom = nil, entries[0].Seq-1
+		f.dropOlder()
+		f.olderFrom = entries[0].Seq - 1
 	}
-	f.older = append(f.older, framesOf(entries, now, false)...)
-	if over := len(f.older) - windowEntries; over > 0 {
-		f.older, f.olderFrom = f.older[over:], f.olderFrom+uint64(over)
+	for _, frame := range framesOf(entries, now, false) {
+		f.older = append(f.older, frame)
+		f.olderBytes += frame.size()
 	}
+	f.shrinkOlder()
 	w := f.window
 	if f.olderFrom+uint64(len(f.older))+1 < w.first {
 		return
@@ -172,8 +174,32 @@ func (f *Feed) fetchedOlder(entries []*hub.Entry, now int64) {
 	if f.wanted >= f.olderFor {
 		f.wanted = noneWanted
 	}
-	f.window, f.older = w, nil
+	f.window = w
+	f.dropOlder()
 }
+
+// shrinkOlder drops the oldest of what is more than a window keeps: fetching goes on
+// towards the window, and what was dropped is cut off when it gets there.
+func (f *Feed) shrinkOlder() {
+	drop := max(0, len(f.older)-windowEntries)
+	for _, frame := range f.older[:drop] {
+		f.olderBytes -= frame.size()
+	}
+	for f.olderBytes > windowBytes && drop < len(f.older)-1 {
+		f.olderBytes -= f.older[drop].size()
+		drop++
+	}
+	clear(f.older[:drop]) // the array behind the rest is kept
+	f.older, f.olderFrom = f.older[drop:], f.olderFrom+uint64(drop)
+}
+
+// fetchNoOlder lets go of what was fetched before the window, and of the wish for it.
+func (f *Feed) fetchNoOlder() {
+	f.wanted = noneWanted
+	f.dropOlder()
+}
+
+func (f *Feed) dropOlder() { f.older, f.olderBytes = nil, 0 }
 
 // Failed notes that a task's call has failed. A new owner may know better what is
 // newer than the window: it is asked.
@@ -190,7 +216,7 @@ func (f *Feed) GiveUp(task Task) {
 		f.window = next
 		f.join()
 	}
-	f.wanted, f.older = noneWanted, nil
+	f.fetchNoOlder()
 	f.window = f.window.cutAt(f.window.first - 1)
 }
 
