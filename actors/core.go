@@ -68,8 +68,9 @@ func (c *Core) Heads(ctx context.Context, streams []hub.Stream) ([]hub.Head, err
 }
 
 // Range returns entries of one stream with seq > after, ascending and gapless,
-// at most limit of them. An answer that does not start at after+1 means that
-// the entries before it have left by retention.
+// at most limit of them and hub.MaxRangeBytes. An answer that does not start at
+// after+1 means that the entries before it have left by retention; one that ends early
+// says nothing of what follows.
 func (c *Core) Range(ctx context.Context, stream hub.Stream, after uint64, limit int) ([]*hub.Entry, error) {
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
@@ -78,7 +79,7 @@ func (c *Core) Range(ctx context.Context, stream hub.Stream, after uint64, limit
 		return nil, err
 	}
 	if recent.Whole {
-		return recent.Entries[:min(limit, len(recent.Entries))], nil
+		return recent.Entries[:hub.Fitting(recent.Entries, limit, hub.MaxRangeBytes)], nil
 	}
 	after = max(after, recent.Head.Floor)
 	to := recent.Head.Seq - uint64(len(recent.Entries))
@@ -88,10 +89,9 @@ func (c *Core) Range(ctx context.Context, stream hub.Stream, after uint64, limit
 	}
 	// None means that retention has taken all up to there, since the actor knew.
 	if len(entries) == 0 || entries[len(entries)-1].Seq == to {
-		room := min(limit-len(entries), len(recent.Entries))
-		entries = append(entries, recent.Entries[:room]...)
+		entries = append(entries, recent.Entries...)
 	}
-	return entries, nil
+	return entries[:hub.Fitting(entries, limit, hub.MaxRangeBytes)], nil
 }
 
 // List returns a page, newest first, those not yet in the timeline included.

@@ -295,6 +295,46 @@ func TestARangeShowsNothingThatRetentionHasTaken(t *testing.T) {
 	}
 }
 
+func TestARangeOfLargeEntriesComesInPartsThatJoin(t *testing.T) {
+	n := start(t)
+	large := note("mall:1", "")
+	large.Payload = []byte(`{"data":"` + strings.Repeat("x", 240<<10) + `"}`)
+	publish := func(from, to rune) {
+		for id := from; id <= to; id++ {
+			large.ID = string(id)
+			n.publish(t, large)
+		}
+	}
+	if _, err := n.core.Follow(t.Context(), "mall:1"); err != nil { // so that the actor keeps its newest
+		t.Fatal(err)
+	}
+	publish('a', 'z')
+	await.That(t, "all are stored", func() bool { return n.held() == 0 })
+	n.timeline.mu.Lock()
+	n.timeline.refuse = errors.New("not now") // what comes now is in memory only
+	n.timeline.mu.Unlock()
+	publish('A', 'Z')
+	var ids string
+	for len(ids) < 52 {
+		entries, err := n.core.Range(t.Context(), "mall:1", uint64(len(ids)), 500)
+		if err != nil || len(entries) == 0 {
+			t.Fatalf("Range after %q = %d entries, %v", ids, len(entries), err)
+		}
+		if fit := hub.Fitting(entries, len(entries), hub.MaxRangeBytes); fit < len(entries) {
+			t.Errorf("Range after %q = %d entries, of which an answer holds %d", ids, len(entries), fit)
+		}
+		for _, e := range entries {
+			ids += e.ID
+		}
+	}
+	if ids != "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" {
+		t.Errorf("the parts are %q", ids)
+	}
+	n.timeline.mu.Lock()
+	n.timeline.refuse = nil
+	n.timeline.mu.Unlock()
+}
+
 func TestRequestsThatWaitInAMailboxOutliveThePassivation(t *testing.T) {
 	n := start(t)
 	for range 200 {

@@ -141,11 +141,11 @@ func (m *memory) Range(_ context.Context, stream hub.Stream, after, to uint64, l
 	defer m.mu.Unlock()
 	var found []*hub.Entry
 	for _, e := range m.sorted(stream) {
-		if e.Seq > after && e.Seq <= to && len(found) < limit {
+		if e.Seq > after && e.Seq <= to {
 			found = append(found, e)
 		}
 	}
-	return found, nil
+	return found[:hub.Fitting(found, limit, hub.MaxRangeBytes)], nil
 }
 
 func (m *memory) List(_ context.Context, q hub.Query) ([]*hub.Entry, error) {

@@ -27,7 +27,8 @@ type Core interface {
 	// Range returns entries of one stream with seq > after, ascending and
 	// gapless, at most limit of them, those not yet in the timeline included. An
 	// answer that does not start at after+1 means that the entries before it
-	// have left by retention.
+	// have left by retention; one that ends early, which the first of large entries do
+	// (see hub.MaxRangeBytes), says nothing of what follows.
 	Range(ctx context.Context, stream hub.Stream, after uint64, limit int) ([]*hub.Entry, error)
 
 	// List returns a page, newest first, those not yet in the timeline included.

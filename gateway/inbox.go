@@ -283,23 +283,10 @@ func (l *ListParams) span(streams []hub.Stream, query *hub.Query) (hub.Range, er
 // says where the next one begins.
 const maxPageBytes = 4 << 20
 
-// fitting returns how many of the entries fit on a page: at most limit, at least
-// one if there is one.
-func fitting(entries []*hub.Entry, limit int) int {
-	limit = min(limit, len(entries))
-	size := 0
-	for i, entry := range entries[:limit] {
-		if size += entry.Size(); size > maxPageBytes {
-			return max(i, 1)
-		}
-	}
-	return limit
-}
-
 // newPage makes the page of at most limit entries; read says up to where each
 // stream is read.
 func newPage(entries []*hub.Entry, limit int, read map[hub.Stream]uint64) Page {
-	fit := fitting(entries, limit)
+	fit := hub.Fitting(entries, limit, maxPageBytes)
 	page := Page{Entries: make([]json.RawMessage, 0, fit)}
 	if len(entries) > fit {
 		entries = entries[:fit]

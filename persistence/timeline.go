@@ -30,7 +30,8 @@ type Timeline interface {
 	Load(ctx context.Context, requests []hub.LoadRequest) ([]hub.StreamState, error)
 
 	// Range returns entries of one stream with after < seq <= to, ascending, at
-	// most limit of them.
+	// most limit of them and about hub.MaxRangeBytes: it may end early, with at least
+	// one entry if there is one.
 	Range(ctx context.Context, stream hub.Stream, after, to uint64, limit int) ([]*hub.Entry, error)
 
 	// List returns the page that the query asks for, newest first: descending by

@@ -124,11 +124,11 @@ func (c *Core) Range(_ context.Context, stream hub.Stream, after uint64, limit i
 	defer c.mu.Unlock()
 	var out []*hub.Entry
 	for _, e := range c.entries[stream] {
-		if e.Seq > max(after, c.floors[stream]) && len(out) < limit {
+		if e.Seq > max(after, c.floors[stream]) {
 			out = append(out, e)
 		}
 	}
-	return out, c.err
+	return out[:hub.Fitting(out, limit, hub.MaxRangeBytes)], c.err
 }
 
 // List implements gateway.Core by the meaning of a query.

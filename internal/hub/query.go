@@ -52,6 +52,22 @@ func (q *Query) holdsSeq(e *Entry) bool {
 	return false
 }
 
+// MaxRangeBytes is about how large an answer to Range grows, of the timeline and of
+// Core. One of large entries ends early; what follows is asked for after its end.
+const MaxRangeBytes = 4 << 20
+
+// Fitting returns how many of the first entries an answer holds that is bounded in
+// their number and their bytes: at least one if there is one.
+func Fitting(entries []*Entry, limit, bytes int) int {
+	limit = min(limit, len(entries))
+	for i, e := range entries[:limit] {
+		if bytes -= e.Size(); bytes < 0 {
+			return max(i, 1)
+		}
+	}
+	return limit
+}
+
 // LoadRequest asks for the state of a stream just before one of its records.
 type LoadRequest struct {
 	Stream Stream

@@ -264,8 +264,12 @@ func (f *feed) again() {
 	f.pause, f.patience = min(2*f.pause, mostPause), min(2*f.patience, mostFollow)
 }
 
-// fetch gets entries after seq, from the owner's memory or the timeline.
+// fetch gets entries after seq, from the owner's memory or the timeline. Now and then
+// the answer ends early, as one of large entries does.
 func (n *node) fetch(stream hub.Stream, after uint64, limit int, done func([]*hub.Entry, bool)) {
+	if n.world.chance(0.1) {
+		limit = 1 + n.world.rng.IntN(limit)
+	}
 	n.tail(stream, after, fetchPatience, func(tail hub.Tail, ok bool) {
 		switch {
 		case !ok:

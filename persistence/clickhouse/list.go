@@ -26,7 +26,7 @@ func (s *Store) entries(ctx context.Context, query string) ([]*hub.Entry, error)
 }
 
 // Range returns entries of one stream with after < seq <= to, ascending, at
-// most limit, none at or below the stream's floor.
+// most limit and hub.MaxRangeBytes, none at or below the stream's floor.
 func (s *Store) Range(ctx context.Context, stream hub.Stream, after, to uint64, limit int) ([]*hub.Entry, error) {
 	var entries []*hub.Entry
 	err := s.call(ctx, "range", func(ctx context.Context) error {
@@ -38,14 +38,13 @@ func (s *Store) Range(ctx context.Context, stream hub.Stream, after, to uint64, 
 		if after >= to || limit <= 0 {
 			return nil
 		}
-		// Seqs have no gaps, so that this many are enough; if they had, the rest
+		// Seqs have no gaps, so that this many are enough; if they had, the next
 		// would come with the second query.
 		near := after + min(uint64(limit), to-after)
-		if entries, err = s.span(ctx, stream, after, near, limit); err != nil || len(entries) == limit || near == to {
+		if entries, err = s.span(ctx, stream, after, near, limit); err != nil || len(entries) > 0 || near == to {
 			return err
 		}
-		far, err := s.span(ctx, stream, near, to, limit-len(entries))
-		entries = append(entries, far...)
+		entries, err = s.span(ctx, stream, near, to, limit)
 		return err
 	})
 	if err != nil {
@@ -54,10 +53,25 @@ func (s *Store) Range(ctx context.Context, stream hub.Stream, after, to uint64, 
 	return entries, nil
 }
 
-// span returns the first entries of a stream with after < seq <= to.
+// fewEntries are so few that they take less than hub.MaxRangeBytes however large they
+// are.
+const fewEntries = hub.MaxRangeBytes / (2 * hub.MaxEvent)
+
+// span returns the first entries of a stream with after < seq <= to, as many as
+// hub.Fitting says. The server counts the bytes: it sends hundreds of rows as one block,
+// which would be here before it could be told to stop.
 func (s *Store) span(ctx context.Context, stream hub.Stream, after, to uint64, limit int) ([]*hub.Entry, error) {
-	return s.entries(ctx, fmt.Sprintf("SELECT %s FROM entries WHERE stream = %s AND seq > %d AND seq <= %d ORDER BY seq LIMIT 1 BY seq LIMIT %d",
-		columns, quote(string(stream)), after, to, limit))
+	part := fmt.Sprintf("FROM entries WHERE stream = %s AND seq > %d AND seq <= %d", quote(string(stream)), after, to)
+	first := fmt.Sprintf("ORDER BY seq LIMIT 1 BY seq LIMIT %d", limit)
+	if min(uint64(limit), to-after) <= fewEntries {
+		return s.entries(ctx, fmt.Sprintf("SELECT %s %s %s", columns, part, first))
+	}
+	none := hub.Entry{}
+	return s.entries(ctx, fmt.Sprintf(`SELECT %[1]s %[2]s AND seq <= (
+			SELECT arrayElement(arraySort(groupArray(seq)), greatest(1, arrayCount(total -> total <= %[4]d,
+				arrayCumSum(arraySort((size, at) -> at, groupArray(size), groupArray(seq))))))
+			FROM (SELECT seq, %[5]d + length(id) + length(payload) AS size %[2]s %[3]s)
+		) %[3]s`, columns, part, first, hub.MaxRangeBytes, none.Size()))
 }
 
 // List returns the page that the query asks for, newest first, without entries

@@ -9,7 +9,7 @@ import (
 )
 
 // Range returns entries of one stream with after < seq <= to, ascending, at
-// most limit, none at or below the stream's floor.
+// most limit and hub.MaxRangeBytes, none at or below the stream's floor.
 func (s *Store) Range(ctx context.Context, stream hub.Stream, after, to uint64, limit int) ([]*hub.Entry, error) {
 	var entries []*hub.Entry
 	err := s.reading(ctx, func(ctx context.Context, r *reader) error {
@@ -17,14 +17,17 @@ func (s *Store) Range(ctx context.Context, stream hub.Stream, after, to uint64, 
 		if err != nil || !ok {
 			return err
 		}
-		in := spanOf(row.id, max(after, row.floor), to)
-		for in.after < in.to && len(entries) < limit {
+		in, room := spanOf(row.id, max(after, row.floor), to), hub.MaxRangeBytes
+		for in.after < in.to && len(entries) < limit && room >= 0 {
 			want := limit - len(entries)
-			more, read, err := r.entries(ctx, r.up, stream, in.stream, in.after, in.to, want)
+			more, read, err := r.within(ctx, room, r.up, stream, in.stream, in.after, in.to, want)
 			if err != nil {
 				return err
 			}
 			entries = append(entries, more...)
+			for _, e := range more {
+				room -= e.Size()
+			}
 			if read < want {
 				break
 			}
@@ -35,7 +38,7 @@ func (s *Store) Range(ctx context.Context, stream hub.Stream, after, to uint64, 
 	if err != nil {
 		return nil, describe("range", err)
 	}
-	return entries, nil
+	return entries[:hub.Fitting(entries, limit, hub.MaxRangeBytes)], nil
 }
 
 // List returns the page that the query asks for, newest first, without entries

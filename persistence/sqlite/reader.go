@@ -113,14 +113,20 @@ func (r *reader) last(ctx context.Context, in span, holds func(spot) bool) (spot
 // entries reads what stmt, one of up, down and typed, selects. An entry that
 // was written again can come twice in a row; it is returned once. read is how
 // many rows came, to be compared with the limit.
-func (r *reader) entries(ctx context.Context, stmt *sql.Stmt, stream hub.Stream, args ...any) (_ []*hub.Entry, read int, err error) {
+func (r *reader) entries(ctx context.Context, stmt *sql.Stmt, stream hub.Stream, args ...any) ([]*hub.Entry, int, error) {
+	return r.within(ctx, math.MaxInt, stmt, stream, args...)
+}
+
+// within is entries that stops reading beyond so many bytes. An entry that crosses
+// the bound is read and returned.
+func (r *reader) within(ctx context.Context, bytes int, stmt *sql.Stmt, stream hub.Stream, args ...any) (_ []*hub.Entry, read int, err error) {
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var entries []*hub.Entry
-	for rows.Next() {
+	for bytes >= 0 && rows.Next() {
 		e := &hub.Entry{Stream: stream}
 		if err := rows.Scan(&e.Seq, &e.Time, &e.Offset, &e.Kind, &e.ID, &e.Type, &e.Payload); err != nil {
 			return nil, 0, err
@@ -128,6 +134,7 @@ func (r *reader) entries(ctx context.Context, stmt *sql.Stmt, stream hub.Stream,
 		read++
 		if n := len(entries); n == 0 || entries[n-1].Seq != e.Seq {
 			entries = append(entries, e)
+			bytes -= e.Size()
 		}
 	}
 	return entries, read, rows.Err()

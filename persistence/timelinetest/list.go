@@ -1,8 +1,10 @@
 package timelinetest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 
 	"bongsu/internal/hub"
@@ -26,6 +28,20 @@ var rangeSpecs = []spec{
 		b.write(entries[2500:]...)
 		for after := uint64(0); after < 5000; after += 700 {
 			b.wantRange("all", after, 5000, 700)
+		}
+	}},
+	{"a range of large entries ends early, and is gone on from its end", func(b *bench) {
+		j := newJournal(6)
+		entries := j.some(60, "all")
+		for i, e := range entries {
+			e.Payload = fmt.Appendf(nil, `{"body":"%s"}`, strings.Repeat("x", hub.MaxEvent/2*(i%3)))
+		}
+		b.write(entries...)
+		b.write(entries[30:]...)
+		for after := uint64(0); after < 60; after += 5 {
+			b.wantRange("all", after, math.MaxUint64, 500)
+			b.wantRange("all", after, after+30, 30)
+			b.wantRange("all", after, math.MaxUint64, 8)
 		}
 	}},
 }

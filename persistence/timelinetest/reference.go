@@ -48,7 +48,7 @@ func (r *reference) between(stream hub.Stream, after, to uint64, limit int) []*h
 			part = append(part, e)
 		}
 	}
-	return part[:min(len(part), limit)]
+	return part[:hub.Fitting(part, limit, hub.MaxRangeBytes)]
 }
 
 // ordered returns all entries of a stream, ascending.
