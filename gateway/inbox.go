@@ -15,20 +15,26 @@ const (
 	DefaultPage = 50
 	// MaxPage is the most entries of a page.
 	MaxPage = 200
+	// MaxLists is how many pages an Inbox reads at the same time: until it is cut to
+	// what a client gets, one of large entries takes tens of megabytes.
+	MaxLists = 32
 	// MaxListTypes is how many types a page may be narrowed to.
 	MaxListTypes = 32
 )
 
 // Inbox answers what a person may ask of their timeline, for every transport
-// alike. It checks the person's rights, holds no state of its own and may be
+// alike. It checks the person's rights, holds no state of theirs and may be
 // used by many goroutines. Its calls block until the core answers or ctx ends;
 // errors wrap hub.ErrInvalid, hub.ErrForbidden, hub.ErrUnavailable or ctx's.
 type Inbox struct {
-	core Core
+	core  Core
+	lists chan struct{} // one for each page that is being read
 }
 
-// NewInbox returns the inbox over core.
-func NewInbox(core Core) *Inbox { return &Inbox{core: core} }
+// NewInbox returns the inbox over core. A node has one, for what it bounds.
+func NewInbox(core Core) *Inbox {
+	return &Inbox{core: core, lists: make(chan struct{}, MaxLists)}
+}
 
 // Me is who a person is, as clients see it.
 type Me struct {
@@ -106,6 +112,17 @@ func (x *Inbox) List(ctx context.Context, p *hub.Principal, params ListParams) (
 			After:  max(after, span.After),
 			Before: span.Before,
 		})
+	}
+	return x.page(ctx, query, read)
+}
+
+// page reads the page, when it is its turn.
+func (x *Inbox) page(ctx context.Context, query hub.Query, read map[hub.Stream]uint64) (Page, error) {
+	select {
+	case x.lists <- struct{}{}:
+		defer func() { <-x.lists }()
+	case <-ctx.Done():
+		return Page{}, hub.Unavailablef("too many pages are read at once: %w", ctx.Err())
 	}
 	limit := query.Limit
 	query.Limit++ // one more tells whether this page is the last

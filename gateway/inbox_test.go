@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +101,50 @@ func TestAnEntryIsListedAsItWasPushed(t *testing.T) {
 	if want := strings.TrimSuffix(pushed, "}") + `,"read":false}`; string(page.Entries[0]) != want {
 		t.Errorf("got  %s\nwant %s", page.Entries[0], want)
 	}
+}
+
+// slowLists is a core whose lists take until they are let go.
+type slowLists struct {
+	*coretest.Core
+	running atomic.Int32
+	release chan struct{}
+}
+
+func (c *slowLists) List(ctx context.Context, query hub.Query) ([]*hub.Entry, error) {
+	c.running.Add(1)
+	defer c.running.Add(-1)
+	<-c.release
+	return c.Core.List(ctx, query)
+}
+
+func TestABoundedNumberOfPagesIsReadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, plain := standing(t)
+		core := &slowLists{Core: plain, release: make(chan struct{})}
+		inbox := gateway.NewInbox(core)
+		var lists sync.WaitGroup
+		for range gateway.MaxLists {
+			lists.Go(func() { list(t, inbox, gateway.ListParams{}) })
+		}
+		synctest.Wait()
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		lists.Go(func() {
+			if _, err := inbox.List(ctx, lee, gateway.ListParams{}); !errors.Is(err, hub.ErrUnavailable) {
+				t.Errorf("one more gave %v, want %v", err, hub.ErrUnavailable)
+			}
+		})
+		synctest.Wait()
+		if n := core.running.Load(); n != gateway.MaxLists {
+			t.Errorf("%d pages are read at once, want %d", n, gateway.MaxLists)
+		}
+		<-ctx.Done()
+		synctest.Wait()
+		close(core.release)
+		lists.Wait()
+		list(t, inbox, gateway.ListParams{}) // there is room again
+	})
 }
 
 func TestPagesCoverATimelineOnce(t *testing.T) {

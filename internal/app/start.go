@@ -267,7 +267,8 @@ func (n *node) url() string {
 
 // handler routes what the HTTP port answers.
 func (n *node) handler(ctx context.Context) (http.Handler, error) {
-	options, err := n.apiOptions()
+	inbox := gateway.NewInbox(n.parts.core)
+	options, err := n.apiOptions(inbox)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +280,7 @@ func (n *node) handler(ctx context.Context) (http.Handler, error) {
 	clients := &compat{
 		mux: mux,
 		socket: ws.Handler(n.parts.gateway, ws.Options{
-			Inbox: gateway.NewInbox(n.parts.core), Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
+			Inbox: inbox, Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
 		}),
 		notifications: sse.Handler(n.parts.gateway, n.sseOptions()),
 	}
@@ -307,9 +308,9 @@ func (n *node) fit() error {
 	return nil
 }
 
-func (n *node) apiOptions() (options api.Options, err error) {
+func (n *node) apiOptions(inbox *gateway.Inbox) (options api.Options, err error) {
 	options = api.Options{
-		Inbox:      gateway.NewInbox(n.parts.core),
+		Inbox:      inbox,
 		Journal:    n.parts.producer,
 		Auth:       n.parts.verifier,
 		Cluster:    n.cluster,
