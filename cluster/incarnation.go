@@ -19,6 +19,7 @@ type incarnation struct {
 	node    *Node
 	base    *base
 	gossip  *gossip // nil alone
+	port    int     // of its memberlist, and of the seeds that name none
 	traffic *traffic
 	log     *slog.Logger
 
@@ -91,6 +92,7 @@ func (inc *incarnation) startMembership() error {
 		if own, err := parseAddr("address of members", inc.gossip.addr()); err == nil {
 			n.bind.port = own.port
 		}
+		inc.port = n.bind.port
 		inc.roster = newRoster(inc.id, inc.gossip.addr())
 		go inc.rejoin() // not waited for: an attempt takes its time
 	}

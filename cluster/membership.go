@@ -210,7 +210,7 @@ func (inc *incarnation) rejoin() {
 func (inc *incarnation) join(ctx context.Context, here map[string]bool, further []string) int {
 	ctx, cancel := context.WithTimeout(ctx, gossipPatience)
 	defer cancel()
-	addrs, err := resolve(ctx, inc.node.opts.Join, inc.node.bind.port)
+	addrs, err := resolve(ctx, inc.node.opts.Join, inc.port)
 	if err != nil {
 		inc.log.Debug("seeds cannot be found", "err", err)
 	}
