@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -12,18 +11,9 @@ import (
 	"bongsu/cluster/view"
 )
 
-const (
-	// repetition is the period at which everything that may have been lost is said
-	// again.
-	repetition = time.Second
-	// rejoining is the period at which seeds and lost members are tried, so that a
-	// cluster that was split becomes one again.
-	rejoining = 3 * time.Second
-	// maxLost bounds how many addresses of lost members are tried again, and lostFor
-	// how long.
-	maxLost = 64
-	lostFor = 10 * time.Minute
-)
+// repetition is the period at which everything that may have been lost is said
+// again.
+const repetition = time.Second
 
 // live is the one goroutine that decides who is a member and tells everybody.
 func (inc *incarnation) live() {
@@ -86,6 +76,7 @@ func (inc *incarnation) refresh(repeat bool) {
 	if changed {
 		addrs := maps.Clone(inc.roster.addrs)
 		inc.addrs.Store(&addrs)
+		inc.node.known.update(addrs, inc.left(found.gone))
 		inc.view.Store(current)
 	}
 	if changed || repeat {
@@ -110,6 +101,17 @@ func (inc *incarnation) refresh(repeat bool) {
 	if inc.gossip != nil && !inc.leaving.Load() {
 		inc.say(found, announced || repeat, repeat)
 	}
+}
+
+// left returns where those were that left by themselves.
+func (inc *incarnation) left(all []gone) []string {
+	var addrs []string
+	for _, g := range all {
+		if g.why == whyLeft {
+			addrs = append(addrs, inc.roster.dropped[g.ID].addr)
+		}
+	}
+	return addrs
 }
 
 // announce brings what this node says of itself up to date and reports whether
@@ -176,46 +178,4 @@ func (inc *incarnation) mourn(g gone) {
 	if g.why != whyLeft && !inc.leaving.Load() {
 		inc.evict(g)
 	}
-}
-
-// rejoin joins seeds and members that were lost, again and again.
-func (inc *incarnation) rejoin() {
-	ticker := time.NewTicker(rejoining)
-	defer ticker.Stop()
-	seen := map[string]time.Time{} // when a member was last at an address
-	for {
-		select {
-		case <-inc.life.Done():
-			return
-		case <-ticker.C:
-		}
-		if inc.leaving.Load() {
-			continue
-		}
-		now := time.Now()
-		here := map[string]bool{inc.gossip.addr(): true}
-		for _, addr := range *inc.addrs.Load() {
-			here[addr] = true
-			if _, ok := seen[addr]; ok || len(seen) < maxLost {
-				seen[addr] = now
-			}
-		}
-		maps.DeleteFunc(seen, func(_ string, at time.Time) bool { return now.Sub(at) > lostFor })
-		inc.join(inc.life, here, slices.Collect(maps.Keys(seen)))
-	}
-}
-
-// join joins the seeds, and further addresses, that are not among those here. It
-// returns how many it reached.
-func (inc *incarnation) join(ctx context.Context, here map[string]bool, further []string) int {
-	ctx, cancel := context.WithTimeout(ctx, gossipPatience)
-	defer cancel()
-	addrs, err := resolve(ctx, inc.node.opts.Join, inc.port)
-	if err != nil {
-		inc.log.Debug("seeds cannot be found", "err", err)
-	}
-	addrs = append(addrs, further...)
-	slices.Sort(addrs)
-	addrs = slices.DeleteFunc(slices.Compact(addrs), func(addr string) bool { return here[addr] })
-	return inc.gossip.join(addrs)
 }

@@ -45,6 +45,7 @@ type Node struct {
 	present atomic.Pointer[incarnation]
 	urls    *urls
 	moves   moves
+	known   known
 
 	births  chan birth // why to be reborn; holds one
 	life    context.Context
