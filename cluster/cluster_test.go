@@ -309,11 +309,13 @@ func prepare(t *testing.T, l *lan, name string, change func(*Options)) *member {
 		Name: name, Bind: "127.0.0.1:0", RemoteAddr: "127.0.0.1:0", Secret: []byte(strings.Repeat("s", SecretLen)),
 		URL: "http://" + name, Shards: testShards, Producer: func() actor.Actor { return idle{} }, Follower: follower{},
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)), network: (&port{lan: l, name: name}).network(),
-		Evict: func(_ context.Context, name string) error {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.evicted = append(m.evicted, name)
-			return nil
+		Evict: func(_ context.Context, name string) func(context.Context) error {
+			return func(context.Context) error {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.evicted = append(m.evicted, name)
+				return nil
+			}
 		},
 		Rejoin: func() {
 			m.mu.Lock()

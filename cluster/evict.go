@@ -17,6 +17,29 @@ const (
 	evictionTries    = 3
 )
 
+// remains is what a node had in the consumer groups when it was looked for.
+type remains struct {
+	looked chan struct{}
+	remove func(context.Context) error // from then on
+}
+
+// look looks up what a node has in the consumer groups. That is done before anybody
+// removes it: if it lives after all it joins again at once, and what it has then must
+// stay, whoever else has found it dead. It does not block.
+func (inc *incarnation) look(name string) *remains {
+	r := &remains{looked: make(chan struct{})}
+	if inc.node.opts.Evict == nil {
+		return r
+	}
+	inc.node.evicting.Go(func() { // not waited for at the end of this life: it may not heed it
+		ctx, cancel := context.WithTimeout(inc.life, evictionPatience)
+		defer cancel()
+		r.remove = inc.node.opts.Evict(ctx, name)
+		close(r.looked)
+	})
+	return r
+}
+
 // evict has a dead member removed from the consumer groups, so that its shards get
 // a new owner now. A wrong verdict costs a rebalance; a node that is likely cut
 // off itself removes nobody.
@@ -30,8 +53,17 @@ func (inc *incarnation) evict(g gone) {
 		inc.log.Warn("most members are out of sight: this node may be cut off, and leaves their shards alone")
 		return
 	}
-	n.evicting.Go(func() { // not waited for at the end of this life: a try may not heed it
+	left := inc.doubted[g.ID]
+	if left == nil {
+		left = inc.look(g.Name)
+	}
+	n.evicting.Go(func() { // as above
 		if !sleep(inc.life, time.Duration(rank)*evictionStep) {
+			return
+		}
+		select {
+		case <-left.looked:
+		case <-inc.life.Done():
 			return
 		}
 		for range evictionTries {
@@ -39,7 +71,7 @@ func (inc *incarnation) evict(g gone) {
 				return
 			}
 			ctx, cancel := context.WithTimeout(inc.life, evictionPatience)
-			err := n.opts.Evict(ctx, g.Name)
+			err := left.remove(ctx)
 			cancel()
 			if err == nil {
 				n.metrics.evictions.WithLabelValues("done").Inc()

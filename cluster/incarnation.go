@@ -40,6 +40,7 @@ type incarnation struct {
 	own     view.Announcement
 	encoded []byte
 	roster  *roster
+	doubted map[string]*remains // by id: what those have in the groups who may be dead
 	// unreadable bounds the telling of what other members say and cannot be read.
 	unreadable seldom
 	namesakes  seldom // bounds the telling of another node of this name
@@ -52,7 +53,7 @@ func (n *Node) incarnate(id string) (*incarnation, error) {
 		wake: make(chan struct{}, 1), found: make(chan finding, 16), roster: newRoster(id, ""),
 	}
 	inc.life, inc.end = context.WithCancel(context.Background())
-	inc.suspects.pending = map[finding]bool{}
+	inc.suspects.pending, inc.doubted = map[finding]bool{}, map[string]*remains{}
 	inc.addrs.Store(&map[string]string{})
 	if err := inc.startMembership(); err != nil {
 		inc.stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -89,6 +90,9 @@ func (inc *incarnation) refresh(repeat bool) {
 	for _, g := range found.gone {
 		inc.mourn(g)
 	}
+	maps.DeleteFunc(inc.doubted, func(id string, _ *remains) bool {
+		return !slices.ContainsFunc(found.doubted, func(p peer) bool { return p.id == id })
+	})
 	for _, p := range found.doubted {
 		inc.doubt(p)
 	}

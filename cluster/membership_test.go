@@ -158,10 +158,12 @@ func TestAnEvictionUnderWayHoldsNoRebirthUp(t *testing.T) {
 			for _, seed := range members {
 				o.Join = append(o.Join, seed.Joinable())
 			}
-			o.Evict = func(context.Context, string) error { // heeds no context
-				begun <- i
-				<-over
-				return nil
+			o.Evict = func(context.Context, string) func(context.Context) error {
+				return func(context.Context) error { // heeds no context
+					begun <- i
+					<-over
+					return nil
+				}
 			}
 		})
 		if err := m.Start(t.Context(), m.holder); err != nil {

@@ -47,9 +47,10 @@ type Options struct {
 	Producer actor.Producer
 	// Follower is given what the streams that this node follows get.
 	Follower hub.Follower
-	// Evict removes a dead node, by name, from the consumer groups. It is harmless
-	// if another node did it. It may be nil.
-	Evict func(ctx context.Context, name string) error
+	// Evict looks up what a node, by name, has in the consumer groups, and returns what
+	// removes just that, and nothing that it gets later; what cannot be looked up it
+	// looks up when it removes. To remove it again is harmless. It may be nil.
+	Evict func(ctx context.Context, name string) (remove func(context.Context) error)
 	// Withdraw has this node give its claims in the consumer group back and stay out
 	// of it until Rejoin. It does not block. It may be nil.
 	Withdraw func()

@@ -44,9 +44,10 @@ func (inc *incarnation) suspect(id string) {
 	inc.examine(id, whyRefused, func() bool { return inc.refuses(addr) })
 }
 
-// doubt looks, beside, whether a member answers that memberlist takes for dead.
+// doubt looks, beside, whether a member answers that memberlist takes for dead, and
+// what it has in the consumer groups: others may be done with both a little sooner.
 func (inc *incarnation) doubt(p peer) {
-	inc.examine(p.id, whySilent, func() bool {
+	began := inc.examine(p.id, whySilent, func() bool {
 		for range doubts {
 			if inc.gossip.answers(p.id, p.addr) {
 				return false
@@ -54,6 +55,9 @@ func (inc *incarnation) doubt(p peer) {
 		}
 		return true
 	})
+	if began {
+		inc.doubted[p.id] = inc.look(inc.roster.living[p.id].Name)
+	}
 }
 
 // judge looks, beside, who answers at an address that several members have: the others
@@ -67,13 +71,13 @@ func (inc *incarnation) judge(c contest) {
 }
 
 // examine looks, beside, whether a member is dead, and has it dropped if so: once at
-// a time for one reason.
-func (inc *incarnation) examine(id string, reason why, dead func() bool) {
+// a time for one reason. It reports whether it has begun.
+func (inc *incarnation) examine(id string, reason why, dead func() bool) (began bool) {
 	possible := finding{id, reason}
 	inc.suspects.mu.Lock()
 	defer inc.suspects.mu.Unlock()
 	if inc.suspects.pending[possible] || inc.life.Err() != nil {
-		return
+		return false
 	}
 	inc.suspects.pending[possible] = true
 	go func() {
@@ -89,6 +93,7 @@ func (inc *incarnation) examine(id string, reason why, dead func() bool) {
 			}
 		}
 	}()
+	return true
 }
 
 // refuses reports whether nobody listens at the address, of a host that is there.

@@ -75,14 +75,17 @@ func (n *node) fingerprint() (string, error) {
 // clientID is how Kafka knows the node of the name.
 func clientID(name string) string { return "bongsu-" + name }
 
-// evict removes a dead node from the consumer groups, so that its shards need not
-// wait for its session to time out.
-func (n *node) evict(ctx context.Context, name string) error {
-	removed, err := kafka.Evict(ctx, n.parts.kafka, []string{journal.Group, ingest.Group}, clientID(name))
-	if removed > 0 {
-		n.log.Info("removed a dead node from the consumer groups", "dead", name, "memberships", removed)
+// evict looks up what a dead node has in the consumer groups, and returns what removes
+// that, so that its shards need not wait for its session to time out.
+func (n *node) evict(ctx context.Context, name string) (remove func(context.Context) error) {
+	left := kafka.Find(ctx, n.parts.kafka, []string{journal.Group, ingest.Group}, clientID(name))
+	return func(ctx context.Context) error {
+		removed, err := left.Remove(ctx)
+		if removed > 0 {
+			n.log.Info("removed a dead node from the consumer groups", "dead", name, "memberships", removed)
+		}
+		return err
 	}
-	return err
 }
 
 // handOver gives this node's shards, and its share of the ingress topics, to the

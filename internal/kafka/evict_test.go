@@ -2,11 +2,17 @@ package kafka
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"bongsu/internal/await"
+	"bongsu/internal/hub"
 )
 
 // haunt leaves in the group what a killed process of this name leaves: a member
@@ -61,5 +67,46 @@ func TestARestartDoesNotWaitForItsKilledPredecessor(t *testing.T) {
 	receive(t, claims)
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("claimed after %v, when the predecessor's session was nearly over", took)
+	}
+}
+
+// Several nodes find one dead that lives, and is back before all have removed it.
+func TestWhoLivesAfterAllIsRemovedOnce(t *testing.T) {
+	_, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	a := startWatch(t, named(cfg, "a"), nil)
+	await.That(t, "a has it", a.has(1))
+	find := func() *Remains { return Find(t.Context(), cfg, []string{"g", "unknown"}, "a") }
+	first, second := find(), find()
+	if removed, err := first.Remove(t.Context()); err != nil || removed != 1 {
+		t.Fatal(removed, err)
+	}
+	await.That(t, "a has it again", func() bool {
+		_, began, _ := a.state()
+		return began == 2 && a.has(1)()
+	})
+	for range 2 {
+		if removed, err := second.Remove(t.Context()); err != nil || removed != 0 {
+			t.Errorf("removed %d of its next life: %v", removed, err)
+		}
+	}
+}
+
+func TestWhatCouldNotBeLookedUpIsWhenItIsRemoved(t *testing.T) {
+	cluster, cfg := cluster(t, kfake.SeedTopics(1, "t"))
+	a := startWatch(t, named(cfg, "a"), nil)
+	await.That(t, "a has it", a.has(1))
+	var away atomic.Bool
+	away.Store(true)
+	cluster.ControlKey(int16(kmsg.DescribeGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return nil, errors.New("away"), away.Load() // ends the connection
+	})
+	found := Find(t.Context(), cfg, []string{"g"}, "a")
+	if removed, err := found.Remove(t.Context()); removed != 0 || !errors.Is(err, hub.ErrUnavailable) {
+		t.Errorf("removed %d: %v", removed, err)
+	}
+	away.Store(false)
+	if removed, err := found.Remove(t.Context()); err != nil || removed != 1 {
+		t.Errorf("removed %d: %v", removed, err)
 	}
 }

@@ -82,7 +82,7 @@ func TestALostClaimIsNeverFreshAgain(t *testing.T) {
 	defer hear()
 	await.That(t, "nothing was heard for too long", func() bool { return !g.Fresh() })
 	go func() { waiting <- claim.AwaitFresh(t.Context()) }()
-	if removed, err := Evict(t.Context(), cfg, []string{"g"}, cfg.ClientID); err != nil || removed != 1 {
+	if removed, err := Find(t.Context(), cfg, []string{"g"}, cfg.ClientID).Remove(t.Context()); err != nil || removed != 1 {
 		t.Fatal(removed, err)
 	}
 	hear()

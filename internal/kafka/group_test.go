@@ -323,7 +323,7 @@ func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
 		t.Fatal("the dead member was not waited for: this test shows nothing")
 	}
 	start := time.Now()
-	removed, err := Evict(t.Context(), cfg, []string{"g", "unknown"}, "dead")
+	removed, err := Find(t.Context(), cfg, []string{"g", "unknown"}, "dead").Remove(t.Context())
 	if err != nil || removed != 1 {
 		t.Fatal(removed, err)
 	}
@@ -331,7 +331,7 @@ func TestEvictingTheDeadEndsTheWaitForThem(t *testing.T) {
 	if took := time.Since(start); took > session {
 		t.Errorf("it took %v", took)
 	}
-	if removed, err := Evict(t.Context(), cfg, []string{"g"}, "dead"); err != nil || removed != 0 {
+	if removed, err := Find(t.Context(), cfg, []string{"g"}, "dead").Remove(t.Context()); err != nil || removed != 0 {
 		t.Errorf("again: %d, %v", removed, err)
 	}
 }

@@ -117,7 +117,11 @@ func (m *member) evictPredecessor() {
 		return
 	}
 	m.evicted = true
-	count, err := evict(m.client, m.group.id, m.group.cfg.ClientID, m.group.cfg.Fingerprint)
+	count := 0
+	left, err := membersOf(m.client, m.group.id, m.group.cfg.ClientID, m.group.cfg.Fingerprint)
+	if err == nil {
+		count, err = remove(m.client, m.group.id, left)
+	}
 	if err != nil {
 		m.group.log.Debug("what a killed process may have left in the consumer group stays until it times out", "err", err)
 	} else if count > 0 {

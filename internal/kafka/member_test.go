@@ -61,7 +61,7 @@ func TestAMemberOfAnotherClusterGetsNothingAndTakesNothing(t *testing.T) {
 	if n := said.count("level=ERROR"); n != 1 {
 		t.Errorf("said %d times in a few seconds", n)
 	}
-	if removed, err := Evict(t.Context(), of(cfg, "theirs"), []string{"g"}, "node"); err != nil || removed != 0 {
+	if removed, err := Find(t.Context(), of(cfg, "theirs"), []string{"g"}, "node").Remove(t.Context()); err != nil || removed != 0 {
 		t.Errorf("strangers removed %d members: %v", removed, err)
 	}
 	a.stop()

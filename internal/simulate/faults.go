@@ -171,7 +171,7 @@ func (c *cluster) outcast(n *node, lasts time.Duration) {
 	n = c.someOwner(n)
 	lasts = max(lasts, c.world.between(8*time.Second, 15*time.Second))
 	c.cut(lasts, n.node, placeKafka)
-	c.world.after(c.world.between(0, 2*time.Second), func() { c.group.evict(n.base) })
+	c.world.after(c.world.between(0, 2*time.Second), func() { c.group.evict(c.group.membersOf(n.base)...) })
 }
 
 // isolate cuts a node that owns shards off from everything but clients, who come
@@ -240,7 +240,9 @@ func (c *cluster) leave(n *node, lasts time.Duration) {
 }
 
 // evictByMistake removes a node from the group that is alive and well.
-func (c *cluster) evictByMistake(n *node, _ time.Duration) { c.group.evict(n.base) }
+func (c *cluster) evictByMistake(n *node, _ time.Duration) {
+	c.group.evict(c.group.membersOf(n.base)...)
+}
 
 // falseDeath has one node find another dead, which is not.
 func (c *cluster) falseDeath(n *node, _ time.Duration) {

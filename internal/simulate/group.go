@@ -280,10 +280,21 @@ func (g *group) leave(id string) {
 	}
 }
 
-// evict removes the members of a node that its peers find dead.
-func (g *group) evict(node string) {
+// membersOf returns the ids of a node's members.
+func (g *group) membersOf(node string) []string {
+	var ids []string
 	for _, id := range g.sorted() {
-		if m := g.members[id]; m != nil && m.node == node {
+		if g.members[id].node == node {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// evict removes members, of a node that its peers find dead.
+func (g *group) evict(ids ...string) {
+	for _, id := range ids {
+		if m := g.members[id]; m != nil {
 			g.world.seen.Evictions++
 			g.remove(m)
 		}

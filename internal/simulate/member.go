@@ -157,7 +157,7 @@ func (c *consumer) evictPredecessor() {
 	}
 	c.evicted = true
 	c.call("predecessor evicted", callPatience, func() any {
-		c.group.evict(c.node)
+		c.group.evict(c.group.membersOf(c.node)...)
 		return true
 	}, func(any) { c.join() })
 }

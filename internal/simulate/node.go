@@ -246,6 +246,13 @@ func (n *node) drop(id string) {
 		}
 	}
 	base := p.says.Name
+	left := func() []string { return n.cluster.group.membersOf(base) } // if they cannot be looked up now
+	n.consumer.kafka("looked up", func() any {
+		if n.cluster.journal.away {
+			return nil
+		}
+		return left()
+	}, func(answer any) { left = func() []string { return answer.([]string) } })
 	n.after(time.Duration(rank)*300*time.Millisecond, "evict", func() {
 		for _, other := range n.peers {
 			if other.says.Name == base {
@@ -256,7 +263,7 @@ func (n *node) drop(id string) {
 			if n.cluster.journal.away {
 				return nil
 			}
-			n.cluster.group.evict(base)
+			n.cluster.group.evict(left()...)
 			return true
 		}, func(any) {})
 	})

@@ -298,7 +298,7 @@ func TestServiceDuringRebalances(t *testing.T) {
 	leave()
 	time.Sleep(3 * time.Second)
 	evict := func() {
-		if n, err := kafka.Evict(t.Context(), cfg, []string{Group}, "p"); err != nil || n != 1 {
+		if n, err := kafka.Find(t.Context(), cfg, []string{Group}, "p").Remove(t.Context()); err != nil || n != 1 {
 			t.Error(n, err)
 		}
 	}
@@ -340,7 +340,7 @@ func TestAProcessThatWakesAfterItsEviction(t *testing.T) {
 	for len(p.lines) > 0 {
 		<-p.lines
 	}
-	if n, err := kafka.Evict(t.Context(), cfg, []string{Group}, "p"); err != nil || n != 1 {
+	if n, err := kafka.Find(t.Context(), cfg, []string{Group}, "p").Remove(t.Context()); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	await.That(t, "the survivor has all", func() bool { return len(survivor.Lag()) == manyShards })
