@@ -67,6 +67,15 @@ func (n *node) sseOptions() sse.Options {
 	return sse.Options{Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log}
 }
 
+// startPoC makes what the proof of concept's endpoints publish with.
+func (n *node) startPoC() {
+	if !n.cfg.serves(compatPoC) {
+		return
+	}
+	n.parts.ingress = ingest.NewPublisher(n.parts.kafka, n.cfg.KafkaIngressTopics[0])
+	n.onStop("ingress publisher", func(context.Context) error { n.parts.ingress.Close(); return nil })
+}
+
 // addPoC adds the proof of concept's endpoints; its requests name an id.
 func (n *node) addPoC(c *compat) {
 	if !n.cfg.serves(compatPoC) {
@@ -75,10 +84,8 @@ func (n *node) addPoC(c *compat) {
 	if n.cfg.CompatOpen {
 		n.log.Warn("BONGSU_COMPAT_OPEN: ANYBODY WHO REACHES THIS PORT CAN READ EVERYBODY'S ENTRIES AND PUBLISH, WITHOUT A TOKEN")
 	}
-	publisher := ingest.NewPublisher(n.parts.kafka, n.cfg.KafkaIngressTopics[0])
-	n.onStop("ingress publisher", func(context.Context) error { publisher.Close(); return nil })
 	options := poc.Options{
-		Publisher: publisher, Open: n.cfg.CompatOpen,
+		Publisher: n.parts.ingress, Open: n.cfg.CompatOpen,
 		Origins: n.cfg.AllowedOrigins, Peers: n.parts.cluster.PageURLs, Log: n.log,
 	}
 	named := func(r *http.Request) bool { return r.URL.Query().Has("id") }

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +41,8 @@ func TestHowToGetIntoKafkaIsHeeded(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := Run(ctx, cfg, slog.New(slog.DiscardHandler)); !errors.Is(err, hub.ErrInvalid) || !strings.Contains(err.Error(), "nowhere.pem") {
+	n := prepared(&cfg)
+	if err := errors.Join(n.start(ctx), n.stop()); !errors.Is(err, hub.ErrInvalid) || !strings.Contains(err.Error(), "nowhere.pem") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -17,18 +17,27 @@ import (
 // asks for the next one by itself.
 const devTokenFor = time.Hour
 
-// dev returns what dev mode adds to the API: sign-in as anyone, and publishing
-// to Kafka as a domain service does.
-func (n *node) dev() (*api.Dev, error) {
+// startDev starts what dev mode publishes to Kafka with.
+func (n *node) startDev() error {
+	if !n.cfg.Dev {
+		return nil
+	}
 	config, err := n.parts.kafka.Producer()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	producer, err := sarama.NewSyncProducer(n.parts.kafka.Brokers, config)
 	if err != nil {
-		return nil, kafka.Classify(fmt.Errorf("dev mode's producer: %w", err))
+		return kafka.Classify(fmt.Errorf("dev mode's producer: %w", err))
 	}
+	n.parts.dev = producer
 	n.onStop("dev mode's producer", func(context.Context) error { return producer.Close() })
+	return nil
+}
+
+// dev returns what dev mode adds to the API: sign-in as anyone, and publishing
+// to Kafka as a domain service does.
+func (n *node) dev() *api.Dev {
 	return &api.Dev{
 		Token: func(p *hub.Principal) (string, error) {
 			return auth.Mint(p, auth.MintOptions{
@@ -37,10 +46,10 @@ func (n *node) dev() (*api.Dev, error) {
 		},
 		Publish: func(_ context.Context, value []byte) error {
 			message := &sarama.ProducerMessage{Topic: n.cfg.KafkaIngressTopics[0], Value: sarama.ByteEncoder(value)}
-			if _, _, err := producer.SendMessage(message); err != nil {
+			if _, _, err := n.parts.dev.SendMessage(message); err != nil {
 				return kafka.Classify(fmt.Errorf("publish to %s: %w", message.Topic, err))
 			}
 			return nil
 		},
-	}, nil
+	}
 }

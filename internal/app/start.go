@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"bongsu/actors"
@@ -37,6 +38,8 @@ type parts struct {
 	shards   int32
 	timeline persistence.Timeline
 	producer *journal.Producer
+	ingress  *ingest.Publisher   // nil without the proof of concept's endpoints
+	dev      sarama.SyncProducer // nil without dev mode
 	verifier *auth.Verifier
 	secret   string
 	gateway  *gateway.Gateway
@@ -50,7 +53,7 @@ type parts struct {
 // start starts the parts, each after those that it needs.
 func (n *node) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		n.startHTTP, n.startKafka, n.startTimeline, n.startJournal,
+		n.startHTTP, n.startKafka, n.startTimeline, n.startJournal, n.startPublishers,
 		n.startAuth, n.startActors, n.startConsumers, n.startRedis, n.startServing,
 	} {
 		if err := step(ctx); err != nil {
@@ -70,7 +73,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 	}
 	n.parts.server = server
 	go server.serve()
-	n.onStop("http", server.shutdown)
+	n.onStop("http", server.shutdown) // of a node that gets no further
 	return nil
 }
 
@@ -127,6 +130,18 @@ func (n *node) startJournal(context.Context) error {
 	}
 	n.parts.producer = producer
 	n.onStop("journal producer", func(context.Context) error { return producer.Close() })
+	return nil
+}
+
+// startPublishers starts what requests publish with. The requests end before it does,
+// and before the journal's producer, the timeline and the broker: while HTTP is open,
+// no request finds them closed.
+func (n *node) startPublishers(context.Context) error {
+	if err := n.startDev(); err != nil {
+		return err
+	}
+	n.startPoC()
+	n.onStop("requests", n.parts.server.shutdown)
 	return nil
 }
 
@@ -268,11 +283,7 @@ func (n *node) url() string {
 // handler routes what the HTTP port answers.
 func (n *node) handler(ctx context.Context) (http.Handler, error) {
 	inbox := gateway.NewInbox(n.parts.core)
-	options, err := n.apiOptions(inbox)
-	if err != nil {
-		return nil, err
-	}
-	calls, err := api.New(options)
+	calls, err := api.New(n.apiOptions(inbox))
 	if err != nil {
 		return nil, err
 	}
@@ -308,8 +319,8 @@ func (n *node) fit() error {
 	return nil
 }
 
-func (n *node) apiOptions(inbox *gateway.Inbox) (options api.Options, err error) {
-	options = api.Options{
+func (n *node) apiOptions(inbox *gateway.Inbox) api.Options {
+	options := api.Options{
 		Inbox:      inbox,
 		Journal:    n.parts.producer,
 		Auth:       n.parts.verifier,
@@ -320,7 +331,7 @@ func (n *node) apiOptions(inbox *gateway.Inbox) (options api.Options, err error)
 		Registerer: n.registry,
 	}
 	if n.cfg.Dev {
-		options.Dev, err = n.dev()
+		options.Dev = n.dev()
 	}
-	return options, err
+	return options
 }
