@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// dialer opens connections to brokers on which nothing arrives late: what a request
-// that was given up has left in the system's buffers is thrown away with the
-// connection. The system would otherwise go on sending it for minutes after the
-// connection was closed, or the process killed, and the broker append records
-// that somebody has appended again by then.
+// dialer opens connections to brokers that leave nothing behind: what a request that
+// was given up has left in this system's buffers is thrown away with the connection.
+// The system would otherwise go on sending it for minutes after the connection was
+// closed, or the process killed, and the broker append records that somebody has
+// appended again by then. What the broker's system holds already is not called back.
 type dialer struct {
 	net.Dialer
 	// patience is how long what was sent may stay without an acknowledgement.

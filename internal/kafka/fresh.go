@@ -29,14 +29,14 @@ func (g *Group) hear(member string, generation int32, sent time.Time) {
 func (g *Group) Fresh() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.member != "" && elapsed(g.heard, time.Now()) < fresh
+	return g.member != "" && Elapsed(g.heard, time.Now()) < fresh
 }
 
 // silence returns for how long the coordinator has not been heard of.
 func (g *Group) silence() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return elapsed(g.heard, time.Now())
+	return Elapsed(g.heard, time.Now())
 }
 
 // wakeLocked has those who wait look again. It wants g.mu held.
@@ -60,7 +60,7 @@ func (g *Group) awaitFresh(ctx context.Context, c *holding) error {
 		switch {
 		case !held:
 			return ErrNoSession
-		case elapsed(heard, time.Now()) < fresh:
+		case Elapsed(heard, time.Now()) < fresh:
 			return nil
 		}
 		select {
@@ -71,8 +71,8 @@ func (g *Group) awaitFresh(ctx context.Context, c *holding) error {
 	}
 }
 
-// elapsed returns how much time has passed, by the clock that says more of the
+// Elapsed returns how much time has passed, by the clock that says more of the
 // two: one stands still while the machine is suspended, the other can be set.
-func elapsed(since, now time.Time) time.Duration {
+func Elapsed(since, now time.Time) time.Duration {
 	return max(now.Sub(since), now.Round(0).Sub(since.Round(0)))
 }

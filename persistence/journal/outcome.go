@@ -135,7 +135,6 @@ func (p *Producer) probe(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		p.overdue()
 		down := p.down()
 		if len(down) > 0 && !away {
 			away = true
@@ -151,16 +150,27 @@ func (p *Producer) probe(ctx context.Context) {
 	}
 }
 
-// overdue gives up on shards that wait too long for an answer that may not come,
-// such as that of a broker that hangs. Waiting behind others for one's turn does
-// not count while Kafka acknowledges anything.
-func (p *Producer) overdue() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.overdueLocked(time.Now())
+// watch looks for shards that wait too long, and never waits itself.
+func (p *Producer) watch(ctx context.Context) {
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			p.mu.Lock()
+			p.overdueLocked(time.Now())
+			p.mu.Unlock()
+		}
+	}
 }
 
+// overdueLocked gives up on shards that wait too long for an answer that may not come,
+// such as that of a broker that hangs. Waiting behind others for one's turn does
+// not count while Kafka acknowledges anything.
 func (p *Producer) overdueLocked(now time.Time) {
+	p.wakeLocked(now)
 	for _, s := range p.shards {
 		since := s.waiting()
 		if s.pending == nil && since.Before(p.acked) && !since.IsZero() {
@@ -168,6 +178,24 @@ func (p *Producer) overdueLocked(now time.Time) {
 		}
 		if s.down == nil && !since.IsZero() && now.Sub(since) > replicaPatience+probeEvery {
 			p.downLocked(s, hub.Unavailablef("Kafka does not answer"))
+		}
+	}
+}
+
+// wakeLocked fails what has been waiting since before the process stood still, if it
+// has: another may have appended it meanwhile. While the process runs, watch looks several
+// times a second.
+func (p *Producer) wakeLocked(now time.Time) {
+	still := kafka.Elapsed(p.ran, now)
+	p.ran = now
+	if still < stoodStill {
+		return
+	}
+	p.log.Warn("this process stood still; what waited for Kafka is not sent", "for", still)
+	for _, s := range p.shards {
+		since := s.waiting()
+		if !since.IsZero() && kafka.Elapsed(since, now) >= stoodStill-2*probeEvery {
+			p.failLocked(s, hub.Unavailablef("the process stood still"))
 		}
 	}
 }

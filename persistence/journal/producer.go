@@ -27,8 +27,9 @@ const (
 	// giveUp is how long a batch is tried again before its callers are told. They
 	// can try again themselves, and want to know at once.
 	giveUp = 700 * time.Millisecond
-	// turnPatience is how long a call waits for Kafka to take some of it at most.
-	turnPatience = 2 * time.Second
+	// stoodStill is for how long the producer has not run if the process was stopped, or
+	// the machine suspended: soon after, others may do its work.
+	stoodStill = 2 * time.Second
 	// replicaPatience is how long a broker may wait for its replicas.
 	replicaPatience = 2 * time.Second
 	// recordOverhead is about what a waiting record costs beside its value.
@@ -59,6 +60,7 @@ type Producer struct {
 	busy    map[int32]bool // brokers with a request on its way
 	turn    int            // the shard that the next request starts with
 	acked   time.Time      // when Kafka last acknowledged anything
+	ran     time.Time      // when the producer last looked at its shards
 	writer  *identity      // for shards that have none of their own yet
 	refusal outage.Log     // of batches that Kafka refuses for good
 }
@@ -80,6 +82,7 @@ func NewProducer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 	p := &Producer{
 		log: log.With("part", "journal producer"), client: client,
 		wake: make(chan struct{}, 1), shards: make([]*shard, shards), busy: make(map[int32]bool),
+		ran: time.Now(),
 	}
 	p.room = sync.NewCond(&p.mu)
 	for i := range p.shards {
@@ -90,6 +93,7 @@ func NewProducer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 	p.stop = cancel
 	p.running.Go(func() { p.dispatch(ctx) })
 	p.running.Go(func() { p.probe(ctx) })
+	p.running.Go(func() { p.watch(ctx) })
 	return p, nil
 }
 
@@ -102,10 +106,11 @@ func NewProducer(cfg kafka.Config, shards int32, metrics prometheus.Registerer, 
 // appended. Nothing was then, unless Kafka's own limit is below MaxRecord: the
 // other records may have been. One that wraps hub.ErrUnavailable means that Kafka is
 // away: the first call to find that out ends within about three seconds, the
-// others at once until Kafka is back, or that so much waits that the records' turn did
-// not come within two seconds. When ctx ends first, Append returns its error. What
-// was not on its way by ctx's deadline, or by those two seconds, is not appended. The
-// payloads must not change until Append has returned without an error of ctx.
+// others at once until Kafka is back, or that the process stood still for two seconds or
+// more: it does not append on waking what another may have appended instead. When ctx
+// ends first, Append returns its error, and what was not on its way when ctx's deadline
+// passed is not appended. The payloads must not change until Append has returned
+// without an error of ctx.
 func (p *Producer) Append(ctx context.Context, records []hub.Record) error {
 	if len(records) == 0 {
 		return nil

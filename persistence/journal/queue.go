@@ -15,9 +15,10 @@ const noLeader = -1
 // call is one Append on its way. The producer's mutex guards it until done.
 type call struct {
 	parts []part
-	// since is when the call was let in, or Kafka last took some of it.
+	// since is when the call was let in.
 	since time.Time
-	// until is when its caller stops waiting, the zero time if never.
+	// until is when its caller stops waiting, the zero time if never. What has not
+	// been sent by then is not sent any more.
 	until time.Time
 	// left is how many records have not been acknowledged.
 	left int
@@ -80,11 +81,8 @@ func (c *call) finish(err error) {
 	close(c.done)
 }
 
-// overdue reports whether what has not been sent by now is not to be sent any more: a
-// process that stood still would otherwise append on waking what everybody has given
-// up, or another has appended instead.
 func (c *call) overdue(now time.Time) bool {
-	return !c.until.IsZero() && !now.Before(c.until) || now.Sub(c.since) >= turnPatience
+	return !c.until.IsZero() && !now.Before(c.until)
 }
 
 // acknowledge counts records that Kafka has.
@@ -92,7 +90,6 @@ func (c *call) acknowledge(records int) {
 	if c.left == 0 {
 		return // failed by another shard
 	}
-	c.since = time.Now()
 	if c.left -= records; c.left == 0 {
 		close(c.done)
 	}
@@ -161,7 +158,7 @@ func (s *shard) fill(now time.Time) (ready bool, dropped int) {
 	for len(s.queue) > 0 {
 		head := &s.queue[0]
 		if head.call.overdue(now) {
-			head.call.finish(hub.Unavailablef("Kafka did not take it in time: %w", context.DeadlineExceeded))
+			head.call.finish(context.DeadlineExceeded)
 		}
 		if head.call.left == 0 {
 			dropped += head.size

@@ -37,16 +37,26 @@ func TestWhatNobodyWaitsForAnyMoreIsNotSent(t *testing.T) {
 	}
 }
 
-// Its caller may wait for ever, but another process may have appended the records since.
-func TestWhatHasWaitedLongForItsTurnIsNotSent(t *testing.T) {
-	slow := mustCall(t, "slow")
-	s := &shard{limit: maxBatch, queue: slow.parts}
-	if ready, dropped := s.fill(slow.since.Add(turnPatience)); ready || dropped == 0 {
-		t.Errorf("ready %v, dropped %d", ready, dropped)
-	}
-	<-slow.done
-	if !errors.Is(slow.err, hub.ErrUnavailable) {
-		t.Errorf("the call ended with %v", slow.err)
+// Its caller may wait for ever, but another process may have appended the records while
+// this one stood still.
+func TestWhatWaitedWhileTheProcessStoodStillIsNotSent(t *testing.T) {
+	for name, still := range map[string]time.Duration{"ran on": 0, "stood still": stoodStill} {
+		p := newBench(t).producer()
+		c := mustCall(t, "waiting")
+		p.mu.Lock()
+		now := c.since.Add(stoodStill)
+		p.ran = now.Add(-still)
+		s := p.shards[c.parts[0].shard]
+		s.leader, s.queue = 1, c.parts
+		p.wakeLocked(now)
+		waits := len(s.queue) > 0
+		p.mu.Unlock()
+		if waits != (still == 0) {
+			t.Errorf("the process %s: the call waits: %v", name, waits)
+		}
+		if !waits && !errors.Is(c.err, hub.ErrUnavailable) {
+			t.Errorf("the call ended with %v", c.err)
+		}
 	}
 }
 

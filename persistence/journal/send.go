@@ -3,6 +3,9 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -95,7 +98,7 @@ func (p *Producer) collect() (leader int32, shards []*shard) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now, size := time.Now(), 0
-	p.overdueLocked(now) // on waking, what others may have sent instead stays unsent
+	p.overdueLocked(now)
 	for i := range p.shards {
 		s := p.shards[(p.turn+i)%len(p.shards)]
 		if s.sending || p.busy[s.leader] || (len(shards) > 0 && s.leader != leader) {
@@ -156,7 +159,18 @@ func (p *Producer) produce(broker *sarama.Broker, shards []*shard) (*sarama.Prod
 	for _, s := range shards {
 		request.AddBatch(TopicName, s.number, s.pending.records)
 	}
+	if p.late(shards) {
+		return nil, fmt.Errorf("the process stood still: %w", os.ErrDeadlineExceeded)
+	}
 	return broker.Produce(request)
+}
+
+// late reports whether some of the batches should have been sent long ago.
+func (p *Producer) late(shards []*shard) bool {
+	now := time.Now()
+	return slices.ContainsFunc(shards, func(s *shard) bool {
+		return kafka.Elapsed(s.pending.since, now) > replicaPatience+giveUp
+	})
 }
 
 // number gives the batches that have none the next sequence numbers of their
