@@ -85,24 +85,27 @@ func (h *Host) sweep() {
 	}
 }
 
-// pruneLoop applies the retention, from the first record on: before it is known how
-// late it is, nothing may go.
+// pruneLoop applies the retention every hour, and as soon as it is known how late it is:
+// before the first record nothing goes but what the timeline has let go already.
 func (h *Host) pruneLoop(ctx context.Context) {
 	if h.retention <= 0 {
 		return
 	}
-	select {
-	case <-ctx.Done():
-		return
-	case <-h.newest.known:
-	}
-	prune := func() {
+	ticker := time.NewTicker(pruneEvery)
+	defer ticker.Stop()
+	known := h.newest.known
+	for {
 		if err := h.prune(ctx); err != nil && ctx.Err() == nil {
 			h.log.Warn("retention could not be applied; it is tried again within the hour", "err", err)
 		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-known:
+			known = nil
+		}
 	}
-	prune()
-	every(ctx, pruneEvery, prune)
 }
 
 // prune lets go of what is older than the retention, by the node's clock or the

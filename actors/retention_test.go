@@ -30,8 +30,9 @@ func TestRetentionGoesByTheClockThatIsBehind(t *testing.T) {
 			if err := n.host.Apply(t.Context(), hub.All.Shard(shards), []hub.Record{record}, 1); err != nil {
 				t.Fatal(err)
 			}
-			await.That(t, "something is let go", func() bool { return len(n.timeline.cuts()) > 0 })
-			if cuts := n.timeline.cuts(); !slices.EqualFunc(cuts, []time.Time{test.want}, time.Time.Equal) {
+			await.That(t, "something is let go", func() bool { return len(some(n.timeline.cuts())) > 0 })
+			// The first time of pruning may come before the record or after it.
+			if cuts := slices.CompactFunc(some(n.timeline.cuts()), time.Time.Equal); !slices.EqualFunc(cuts, []time.Time{test.want}, time.Time.Equal) {
 				t.Errorf("what is from before %v was let go, want %v", cuts, test.want)
 			}
 		})
@@ -51,8 +52,8 @@ func TestNothingIsLetGoBeforeThereIsARecordAndThenEveryHour(t *testing.T) {
 			host.pruneLoop(ctx)
 			close(ended)
 		}()
-		time.Sleep(3 * pruneEvery)
-		if cuts := store.cuts(); len(cuts) != 0 {
+		time.Sleep(3*pruneEvery + pruneEvery/4)
+		if cuts := some(store.cuts()); len(cuts) != 0 {
 			t.Errorf("what is from before %v was let go", cuts)
 		}
 		var want []time.Time
@@ -69,8 +70,13 @@ func TestNothingIsLetGoBeforeThereIsARecordAndThenEveryHour(t *testing.T) {
 		}
 		cancel()
 		<-ended
-		if cuts := store.cuts(); !slices.EqualFunc(cuts, want, time.Time.Equal) {
+		if cuts := some(store.cuts()); !slices.EqualFunc(cuts, want, time.Time.Equal) {
 			t.Errorf("what is from before %v was let go, want %v", cuts, want)
 		}
 	})
+}
+
+// some leaves out the times before which there is nothing.
+func some(cuts []time.Time) []time.Time {
+	return slices.DeleteFunc(cuts, func(cut time.Time) bool { return !cut.After(time.UnixMilli(0)) })
 }

@@ -38,11 +38,11 @@ type Timeline interface {
 	// (Time, Stream, Seq), each entry once.
 	List(ctx context.Context, query hub.Query) ([]*hub.Entry, error)
 
-	// Prune lets go of entries older than before (by Entry.Time). A store may take
-	// the space back later, but the Floor in Load and Floors moves before Prune
-	// returns, and never back. The newest hub.DuplicateWindow entries of a stream
-	// stay stored, below the floor if they are old: numbering and duplicate
-	// detection must survive retention.
+	// Prune lets go of entries older than before (by Entry.Time), and of those that the
+	// store has emptied for their age. A store may take the space back later, but the
+	// Floor in Load and Floors moves before Prune returns, and never back. The newest
+	// hub.DuplicateWindow entries of a stream stay stored, below the floor if they
+	// are old: numbering and duplicate detection must survive retention.
 	Prune(ctx context.Context, before time.Time) error
 
 	// Floors returns the floor of each stream that has one above 0.

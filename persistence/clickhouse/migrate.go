@@ -76,8 +76,8 @@ func (s *Store) migrate(ctx context.Context, server version, opts Options) error
 // payloadTTL is the version from which on columns can have a TTL and lose it again.
 var payloadTTL = version{21, 8}
 
-// expirySlack is how much longer than the retention payloads are kept, so that
-// floors, which Prune moves, are beyond them by then.
+// expirySlack is how much longer than the retention payloads are kept, so that floors,
+// which Prune moves, usually are beyond them by then.
 const expirySlack = 7 * 24 * time.Hour
 
 // expirePayloads makes the server empty payloads that are out of sight for good.
@@ -97,7 +97,8 @@ func (s *Store) expirePayloads(ctx context.Context, retention time.Duration) err
 		}
 		return s.exec(ctx, callPatience, "ALTER TABLE entries MODIFY COLUMN payload REMOVE TTL")
 	}
-	expiry := fmt.Sprintf("%s%d)", mark, int64((retention + expirySlack).Seconds()))
+	s.expiry = retention + expirySlack
+	expiry := fmt.Sprintf("%s%d)", mark, int64(s.expiry.Seconds()))
 	if strings.Contains(created, expiry) {
 		return nil
 	}

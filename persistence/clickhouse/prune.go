@@ -9,15 +9,20 @@ import (
 )
 
 // Prune moves the floors of all streams. Entries below a floor stay stored,
-// since numbering and duplicate detection need the newest of them.
+// since numbering and duplicate detection need the newest of them. Floors go beyond
+// what the server may have emptied by its own clock, too, whatever before is.
 func (s *Store) Prune(ctx context.Context, before time.Time) error {
+	old := fmt.Sprintf("time < %d", before.UnixMilli())
+	if s.expiry > 0 {
+		old += fmt.Sprintf(" OR time < (toInt64(toUnixTimestamp(now())) - %d) * 1000", int64(s.expiry.Seconds()))
+	}
 	return s.call(ctx, "prune", func(ctx context.Context) error {
 		return s.exec(ctx, prunePatience, fmt.Sprintf(`INSERT INTO floors (stream, floor) SELECT stream, old FROM (
 			SELECT stream, max(seq) AS old, max(floor) AS floor FROM (
-				SELECT stream, seq, toUInt64(0) AS floor FROM entries WHERE time < %d UNION ALL
+				SELECT stream, seq, toUInt64(0) AS floor FROM entries WHERE %s UNION ALL
 				SELECT stream, toUInt64(0) AS seq, floor FROM floors
 			) GROUP BY stream
-		) WHERE old > floor`, before.UnixMilli()))
+		) WHERE old > floor`, old))
 	})
 }
 

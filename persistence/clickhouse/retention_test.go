@@ -18,7 +18,8 @@ import (
 
 func TestRetentionOld(t *testing.T) {
 	server := start(t, testenv.ClickHouse18)
-	retention(t, server.DSN())
+	stream := retention(t, server.DSN())
+	shows(t, server.DSN(), stream, 30, 20) // this server empties nothing
 	_, err := clickhouse.Open(t.Context(), withPassword(server.DSN()), clickhouse.Options{}, slog.New(slog.DiscardHandler))
 	if err == nil || errors.Is(err, hub.ErrUnavailable) || strings.Contains(err.Error(), secret) {
 		t.Errorf("with a wrong user Open gave %v", err)
@@ -27,7 +28,9 @@ func TestRetentionOld(t *testing.T) {
 
 func TestRetentionCurrent(t *testing.T) {
 	dsn := start(t, testenv.ClickHouseCurrent).DSN()
-	retention(t, dsn)
+	stream := retention(t, dsn)
+	shows(t, dsn, stream, 0, 20)
+	shows(t, dsn, stream, 30, 10)
 	options, err := driver.ParseDSN(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +52,7 @@ func TestRetentionCurrent(t *testing.T) {
 
 // retention opens a database with one retention after the other, and checks
 // that entries beyond it stay known.
-func retention(t *testing.T, dsn string) {
+func retention(t *testing.T, dsn string) hub.Stream {
 	stream := hub.MallStream("1")
 	old, fresh := batch(stream, 1, 10), batch(stream, 11, 10)
 	for _, e := range old {
@@ -74,5 +77,27 @@ func retention(t *testing.T, dsn string) {
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+	return stream
+}
+
+// shows checks how many entries can be read with a retention, where no node knows of a
+// time before which something goes. The server goes by its own clock: nobody may be
+// shown what it may have emptied.
+func shows(t *testing.T, dsn string, stream hub.Stream, days time.Duration, want int) {
+	t.Helper()
+	store, err := clickhouse.Open(t.Context(), dsn, clickhouse.Options{Retention: days * 24 * time.Hour}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Prune(t.Context(), time.UnixMilli(0)); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := store.Range(t.Context(), stream, 0, 20, 100)
+	if err != nil || len(entries) != want {
+		t.Errorf("%d days: %d entries are shown, %v; want %d", days, len(entries), err, want)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
 	}
 }

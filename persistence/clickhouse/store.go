@@ -46,6 +46,8 @@ type Store struct {
 	password string
 	// settings go with every statement; they depend on the server's version.
 	settings clickhouse.Settings
+	// expiry is after how long the server empties payloads, 0 if it never does.
+	expiry time.Duration
 	// manyEntries is from how many entries on a page is looked for by time.
 	manyEntries uint64
 
