@@ -191,6 +191,17 @@ func TestRefreshChangesStreamsAtOnce(t *testing.T) {
 	}
 }
 
+func TestAStreamThatANewTokenBringsGoesOnWhereTheCursorSays(t *testing.T) {
+	g, core := start(t, gateway.Options{})
+	core.Publish("mall:2", 3)
+	c := connect(t, g, "7", nil)
+	if err := c.open("7 mall:2", hub.Cursor{"mall:2": 1}); err != nil {
+		t.Fatal(err)
+	}
+	c.await(t, "entry mall:2 3")
+	expect(t, c, "mall:2", span(2, 3))
+}
+
 func TestUnreadFollowsEntriesAndMarks(t *testing.T) {
 	g, core := start(t, gateway.Options{UnreadEvery: 100 * time.Millisecond})
 	core.Publish("mall:1", 2)

@@ -136,7 +136,7 @@ describe("gaps", () => {
     expect(log.entries).toEqual(["mall:1001#46"]);
   });
 
-  it("stand for what came while a stream was not the person's, where a refresh brings it back", async () => {
+  it("are the hub's to tell where a refresh brings a stream back that was not the person's for a while", async () => {
     const cursorStore = new MemoryCursorStore();
     const { client, log, socket } = await live({ cursorStore });
     const refresh = async (answer: unknown) => {
@@ -148,10 +148,16 @@ describe("gaps", () => {
     socket.push("entry", { stream: "mall:1001", seq: 43 });
     await refresh(session({ streams: [streams[0]] }));
     expect(cursorStore.load("7")).toEqual({ all: 10, "mall:1001": 43 });
-    await refresh(session({ streams: [streams[0], { ...streams[1], head: 50 }] }));
-    socket.push("entry", { stream: "mall:1001", seq: 51 });
-    expect(log.gaps).toEqual(["mall:1001 44-50 unsent"]);
-    expect(log.entries).toEqual(["mall:1001#43", "mall:1001#51"]);
+    await refresh(session({ streams: [streams[0], { ...streams[1], head: 45 }] }));
+    expect(socket.lastCall).toMatchObject({ method: "refresh", params: { cursor: { "mall:1001": 43 } } });
+    socket.push("entry", { stream: "mall:1001", seq: 44 });
+    socket.push("entry", { stream: "mall:1001", seq: 45 });
+    await refresh(session({ streams: [streams[0]] }));
+    await refresh(session({ streams: [streams[0], { ...streams[1], head: 10 }] })); // another life of the stream
+    socket.push("gap", { stream: "mall:1001", from: 1, to: 10, reason: "reset" });
+    socket.push("entry", { stream: "mall:1001", seq: 11 });
+    expect(log.gaps).toEqual(["mall:1001 1-10 reset"]);
+    expect(log.entries).toEqual(["mall:1001#43", "mall:1001#44", "mall:1001#45", "mall:1001#11"]);
   });
 
   it("stand for streams whose cursor did not fit into the first frame", async () => {

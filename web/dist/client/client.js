@@ -125,11 +125,12 @@ export class Client {
      */
     async refresh() {
         const token = await this.#set.token(this.origin);
-        const session = readSession(await this.#call("refresh", { token }));
+        const cursor = fitCursor(this.#positions.left, cursorBytes);
+        const session = readSession(await this.#call("refresh", { token, cursor }));
         if (session.nodes)
             this.#nodes.learn(session.nodes);
         this.#planRefresh(token);
-        this.#welcomed(session, this.#positions.cursor);
+        this.#welcomed(session, { ...this.#positions.cursor, ...cursor });
     }
     /** Ends a wait for the next attempt. */
     retryNow() {

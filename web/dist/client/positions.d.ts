@@ -13,6 +13,8 @@ export declare class Positions {
     /** Streams whose cursor has gone back, since their numbering began anew. */
     readonly reset: Set<string>;
     get cursor(): Cursor;
+    /** Places of streams that are not the person's now: where to go on when a new token brings them back. */
+    get left(): Cursor;
     /** The cursor to send: where the person's streams are gone on from, those that may become theirs again included. */
     get places(): Cursor;
     /** Copies of the streams' states, in the hub's order. */
@@ -21,7 +23,7 @@ export declare class Positions {
     /** Forgets everything and starts from a cursor. */
     start(cursor: Cursor): void;
     /**
-     * Takes the answer to a `connect` that carried `sent`. Of streams that are no
+     * Takes the answer to a call that told the hub of the places in `sent`. Of streams that are no
      * longer the person's the place alone is kept; those without one start at their
      * head; for those whose place was not sent the gap is returned. A cursor beyond
      * the head stays: the hub says `reset` if it means it.

@@ -13,6 +13,10 @@ export class Positions {
     get cursor() {
         return { ...this.#cursor };
     }
+    /** Places of streams that are not the person's now: where to go on when a new token brings them back. */
+    get left() {
+        return { ...this.#left };
+    }
     /** The cursor to send: where the person's streams are gone on from, those that may become theirs again included. */
     get places() {
         return { ...this.#cursor, ...this.#left };
@@ -33,7 +37,7 @@ export class Positions {
         this.reset.clear();
     }
     /**
-     * Takes the answer to a `connect` that carried `sent`. Of streams that are no
+     * Takes the answer to a call that told the hub of the places in `sent`. Of streams that are no
      * longer the person's the place alone is kept; those without one start at their
      * head; for those whose place was not sent the gap is returned. A cursor beyond
      * the head stays: the hub says `reset` if it means it.
