@@ -81,8 +81,11 @@ func (inc *incarnation) join(ctx context.Context, here map[string]bool, further 
 	if err != nil {
 		inc.log.Debug("seeds cannot be found", "err", err)
 	}
-	addrs = append(addrs, further...)
-	slices.Sort(addrs)
-	addrs = slices.DeleteFunc(slices.Compact(addrs), func(addr string) bool { return here[addr] })
+	tried := maps.Clone(here)
+	addrs = slices.DeleteFunc(append(addrs, further...), func(addr string) bool { // seeds stay the first
+		before := tried[addr]
+		tried[addr] = true
+		return before
+	})
 	return inc.gossip.join(addrs)
 }
