@@ -15,7 +15,9 @@ type claim struct {
 	node    string      // an open one's of another node
 	suspect *doubtful   // an open one's of this node
 
-	at int64 // when it was used up
+	at   int64  // when it was used up
+	from string // the cursor that the session goes on from, which may be lower than the place
+	low  string // how low the place is when it is given back, if others are used up meanwhile
 }
 
 // use uses up one place of the person: one that has ended, or that of a session
@@ -42,13 +44,37 @@ func (p *Places) use(admin string, suspect doubtful, found bool) (c claim, ok bo
 	return c, ok
 }
 
+// claim notes what the session goes on from. p.mu is held.
+func (p *Places) claim(session stomp.Place, c *claim) {
+	if p.claims[c.admin] == nil {
+		p.claims[c.admin] = map[stomp.Place]*claim{}
+	}
+	p.claims[c.admin][session] = c
+}
+
+// unclaim undoes claim. p.mu is held.
+func (p *Places) unclaim(session stomp.Place, c *claim) {
+	claims := p.claims[c.admin]
+	if claims[session] != c {
+		return
+	}
+	if delete(claims, session); len(claims) == 0 {
+		delete(p.claims, c.admin)
+	}
+}
+
 // settle has it told what the session has gone on from that opens now. p.mu is held.
-func (p *Places) settle(session stomp.Place) {
-	c := p.claims[session]
+func (p *Places) settle(admin string, session stomp.Place) {
+	c := p.claims[admin][session]
 	if c == nil {
 		return
 	}
-	delete(p.claims, session)
+	p.unclaim(session, c)
+	used := ""
+	if c.ended != nil {
+		used = c.ended.Cursor
+	}
+	p.lowerClaims(c.admin, used)
 	if c.suspect != nil {
 		c.suspect.session.claims--
 		if c.suspect.session.ended == nil || !c.suspect.given() {
@@ -58,24 +84,40 @@ func (p *Places) settle(session stomp.Place) {
 	p.tellUsed(c.admin, c.node)
 }
 
+// lowerClaims notes that a place of the person is used up while others are claimed.
+// Which page has gone on from it nobody knows: that of a claim, or the other one. So
+// what is given back is as low as that place, as far as it is known, and as the cursor
+// that the claim's page would have gone on from. p.mu is held.
+func (p *Places) lowerClaims(admin, used string) {
+	for _, c := range p.claims[admin] {
+		c.low = lowest(c.low, c.from, used)
+	}
+}
+
 // giveBack restores what the session would have gone on from, which does not open.
 func (p *Places) giveBack(session stomp.Place, c *claim) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.claims[session] == c {
-		delete(p.claims, session)
-	}
+	p.unclaim(session, c)
 	switch {
 	case c.ended != nil:
-		p.table.end(*c.ended)
+		p.endAgain(*c.ended, c.low)
 	case c.suspect != nil:
 		c.suspect.session.claims--
 		if ended := c.suspect.session.ended; c.suspect.undo() && ended != nil {
-			p.table.end(*ended)
+			p.endAgain(*ended, c.low)
 		}
 	default:
 		p.table.giveOpen(c.node, c.admin, c.at)
 	}
+}
+
+// endAgain restores the place of an ended session, no higher than low says. p.mu is held.
+func (p *Places) endAgain(place endedPlace, low string) {
+	if low != "" {
+		place.Cursor = lowest(place.Cursor, low)
+	}
+	p.table.end(place)
 }
 
 // tellUsed has it told that a place is used up. p.mu is held.

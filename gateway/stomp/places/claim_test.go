@@ -1,6 +1,7 @@
 package places
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -104,5 +105,108 @@ func TestNobodyHearsOfAPlaceThatIsGivenBack(t *testing.T) {
 	}
 	if len(p.ended) != 0 || len(p.used) != 0 || len(p.claims) != 0 {
 		t.Errorf("the others are told of %v and that %v are used; %d places are claimed", p.ended, p.used, len(p.claims))
+	}
+}
+
+// used is what a node writes one of whose sessions goes on from a place of person 7
+// that has ended.
+const used = `{"node":"c","at":1,"used":[{"n":1,"admin":"7"}]}`
+
+// Two pages of a person come back at two nodes at once. The one that opens has used up
+// a place; the other tries again, and may be the one that was behind.
+func TestAPlaceIsGivenBackAsLowAsWhatIsUsedMeanwhile(t *testing.T) {
+	for name, cursors := range map[string][2]string{"the later end is ahead": {"all=5", "all=9"}, "it is behind": {"all=9", "all=5"}} {
+		t.Run(name, func(t *testing.T) {
+			p := alone()
+			for i, cursor := range cursors {
+				p.take(fmt.Appendf(nil, `{"node":"b","at":1,"ended":[{"n":%d,"admin":"7","cursor":%q,"at":1}]}`, i+1, cursor), time.Now())
+			}
+			_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
+			p.take([]byte(used), time.Now())
+			giveBack()
+			p.goesOn(t, "7", "all=5")
+			if n := len(p.table.ended["7"]); n != 1 {
+				t.Errorf("%d places are left", n)
+			}
+		})
+	}
+}
+
+// Both come back at the same node, and the one that was ahead opens first.
+func TestAPlaceIsGivenBackAsLowAsWhatIsUsedHereMeanwhile(t *testing.T) {
+	p := alone()
+	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=5","at":1},{"n":2,"admin":"7","cursor":"all=9","at":1}]}`), time.Now())
+	_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
+	next := &heardPlace{}
+	p.Resume(t.Context(), "7", next)
+	p.settles(next)
+	giveBack()
+	p.goesOn(t, "7", "all=5")
+}
+
+// A place that ended later is used up meanwhile, of which the claim did not know.
+func TestAPlaceIsGivenBackAsLowAsALaterEndThatIsUsed(t *testing.T) {
+	p := alone()
+	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=9","at":1}]}`), time.Now())
+	_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
+	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":2,"admin":"7","cursor":"all=3","at":1}]}`), time.Now())
+	next := &heardPlace{}
+	p.Resume(t.Context(), "7", next)
+	p.settles(next)
+	giveBack()
+	p.goesOn(t, "7", "all=3")
+}
+
+// The session that opens goes on from an open one of this node, and is the page's of
+// the place that had ended.
+func TestAPlaceIsGivenBackAsLowAsWhatItsSessionWouldHaveGoneOnFrom(t *testing.T) {
+	p := alone()
+	p.Open("7", deadPlace{}) // at all=4
+	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=9","at":1}]}`), time.Now())
+	_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
+	next := &heardPlace{}
+	p.Resume(t.Context(), "7", next)
+	p.settles(next)
+	giveBack()
+	p.goesOn(t, "7", "all=4")
+}
+
+// settles does as a session that opens.
+func (p *Places) settles(session *heardPlace) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settle("7", session)
+}
+
+// The claimed session of this node ends while its page's next one waits, and another
+// page of the person goes on elsewhere from that end.
+func TestAnEndIsGivenBackAsLowAsWhatIsUsedMeanwhile(t *testing.T) {
+	p := alone()
+	p.Open("7", deadPlace{})
+	_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
+	p.End("7", deadPlace{}, hub.Cursor{hub.All: 4})
+	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=2","at":1}]}`), time.Now())
+	p.take([]byte(used), time.Now())
+	giveBack()
+	p.goesOn(t, "7", "all=2")
+}
+
+// What others use up of another person changes nothing.
+func TestAPlaceIsGivenBackAsItWas(t *testing.T) {
+	p := alone()
+	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"8","cursor":"all=9","at":1},{"n":2,"admin":"7","cursor":"all=5","at":1}]}`), time.Now())
+	_, giveBack := p.Resume(t.Context(), "8", &heardPlace{})
+	p.take([]byte(used), time.Now())
+	giveBack()
+	p.goesOn(t, "8", "all=9")
+}
+
+// Nothing else is used up meanwhile: each of two pages finds its place.
+func TestAPlaceIsGivenBackWhole(t *testing.T) {
+	p := alone()
+	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=5","at":1},{"n":2,"admin":"7","cursor":"all=9","at":1}]}`), time.Now())
+	p.goesOn(t, "7", "all=5")
+	if got := p.table.ended["7"][1].Cursor; got != "all=9" {
+		t.Errorf("the place that was given back is at %q", got)
 	}
 }

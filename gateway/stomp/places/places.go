@@ -46,9 +46,9 @@ type Places struct {
 	table *table
 	clock clock
 	local map[string][]*localSession // the open sessions of this node, by admin
-	// What sessions go on from that are about to open. The others hear of it with the
-	// sessions: if this node is killed before, the places are still there.
-	claims map[stomp.Place]*claim
+	// What sessions go on from that are about to open, by admin. The others hear of it
+	// with the sessions: if this node is killed before, the places are still there.
+	claims map[string]map[stomp.Place]*claim
 	// How many ends and uses have been told of.
 	toldEnded, toldUsed uint64
 	untold
@@ -77,7 +77,7 @@ func New(config kafka.Config, log *slog.Logger) *Places {
 		table:  newTable(),
 		clock:  newClock(),
 		local:  map[string][]*localSession{},
-		claims: map[stomp.Place]*claim{},
+		claims: map[string]map[stomp.Place]*claim{},
 		untold: untold{changed: map[string]struct{}{}},
 	}
 }
@@ -101,7 +101,7 @@ func (p *Places) Run(ctx context.Context) error {
 func (p *Places) Open(admin string, place stomp.Place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.settle(place)
+	p.settle(admin, place)
 	p.local[admin] = append(p.local[admin], &localSession{place: place})
 	p.change(admin)
 	p.tellSoon()
@@ -171,7 +171,8 @@ func (p *Places) Resume(ctx context.Context, admin string, session stomp.Place) 
 	if !ok {
 		return at, func() {}
 	}
-	p.claims[session] = &c
+	c.from = at.String()
+	p.claim(session, &c)
 	return at, func() { p.giveBack(session, &c) }
 }
 
@@ -201,7 +202,10 @@ func (p *Places) take(value []byte, appended time.Time) {
 		p.mu.Unlock()
 		return
 	}
-	given := p.table.read(r, p.node)
+	given, taken := p.table.read(r, p.node)
+	for _, place := range taken {
+		p.lowerClaims(place.Admin, place.Cursor)
+	}
 	p.mu.Unlock()
 	for _, admin := range given {
 		if suspect, found := likeliest(p.sessionsOf(admin)); found {

@@ -109,8 +109,9 @@ func lowest(texts ...string) string {
 }
 
 // read takes in what another node tells. It returns the persons of whom a session
-// went on from an open one of the node self, which is this one.
-func (t *table) read(r record, self string) (given []string) {
+// went on from an open one of the node self, which is this one, and the places of
+// ended ones that are used up.
+func (t *table) read(r record, self string) (given []string, taken []endedPlace) {
 	n := t.nodes[r.Node]
 	if n == nil {
 		n = &node{open: map[string]*sharedPlace{}}
@@ -128,7 +129,9 @@ func (t *table) read(r record, self string) (given []string) {
 		case place.N <= n.used:
 			continue
 		case place.Node == "":
-			t.takeEnded(place.Admin)
+			if ended, ok := t.takeEnded(place.Admin); ok {
+				taken = append(taken, ended)
+			}
 		case place.Node == self:
 			given = append(given, place.Admin)
 		case t.nodes[place.Node] != nil:
@@ -143,7 +146,7 @@ func (t *table) read(r record, self string) (given []string) {
 	if r.Left {
 		t.forget(r.Node)
 	}
-	return given
+	return given, taken
 }
 
 // open takes in how far the open sessions of a person at the node have come.
