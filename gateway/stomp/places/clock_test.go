@@ -129,7 +129,7 @@ func TestAnEndHereIsKeptWhenTheBrokersTimeIsHeard(t *testing.T) {
 			p.Open("7", deadPlace{})
 			p.End("7", deadPlace{}, hub.Cursor{hub.All: 9})
 			time.Sleep(Grace - time.Second)
-			p.wrote(time.Now().Add(brokers))
+			p.wrote(time.Now().Add(brokers), time.Now())
 			p.goesOn(t, "7", "all=9")
 			time.Sleep(2 * time.Second)
 			p.goesOn(t, "7", "")
@@ -143,7 +143,7 @@ func TestWithoutTheBrokersTimeThatOfHearingCounts(t *testing.T) {
 	for _, wrong := range offsets {
 		synctest.Test(t, func(t *testing.T) {
 			p := alone()
-			p.wrote(time.Time{})
+			p.wrote(time.Time{}, time.Now())
 			p.take(says(wrong), time.Now().Add(wrong))
 			p.take([]byte(`{"node":"c","at":1}`), time.Time{})
 			p.take([]byte(`{"node":"c","at":1}`), time.Now().Add(time.Hour))
@@ -154,16 +154,4 @@ func TestWithoutTheBrokersTimeThatOfHearingCounts(t *testing.T) {
 			p.goesOn(t, "8", "")
 		})
 	}
-}
-
-// The topic moves to a broker whose clock is behind.
-func TestABrokersClockThatIsBehindTheLastLosesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := alone()
-		p.take([]byte(`{"node":"c","at":1}`), time.Now().Add(time.Hour))
-		p.take(says(0), time.Now())
-		p.expire(time.Now())
-		p.goesOn(t, "7", "all=5")
-		p.goesOn(t, "8", "all=6")
-	})
 }

@@ -10,7 +10,8 @@
 // longer than a second. Every node reads the topic, from the last two minutes on
 // when it starts, and keeps what it needs in a bounded table. How old something is
 // follows from when the broker appended it, for the nodes' clocks may differ: a node
-// that starts writes a record first, to know the broker's time.
+// that starts writes a record first, to know the broker's time, and another every half
+// minute. If that clock is set, or another broker leads, what is known moves with it.
 //
 // What a session goes on from is told with the session, when that is open: its node
 // may be killed before.

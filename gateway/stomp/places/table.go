@@ -87,11 +87,18 @@ func (t *table) toldOf(r record) {
 	}
 }
 
-// shift corrects when places have ended, of which the clock has told a wrong time.
+// shift moves all times, of which the clock has turned out to be wrong.
 func (t *table) shift(by int64) {
 	for _, places := range t.ended {
 		for i := range places {
 			places[i].At += by
+		}
+	}
+	for _, n := range t.nodes {
+		n.heard += by
+		for _, place := range n.open {
+			place.told += by
+			place.takenAt += by
 		}
 	}
 }

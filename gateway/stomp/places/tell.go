@@ -27,7 +27,7 @@ func (p *Places) tell(ctx context.Context) {
 		}
 		var told record
 		if moved {
-			if told.Open = p.moved(round); len(told.Open) == 0 && !p.busy() {
+			if told.Open = p.moved(round); len(told.Open) == 0 && !p.speaks(round) {
 				continue
 			}
 		}
@@ -41,11 +41,13 @@ func (p *Places) expire(now time.Time) {
 	p.table.expire(p.clock.now(now))
 }
 
-// busy reports whether the node has sessions, or anything to tell.
-func (p *Places) busy() bool {
+// speaks reports whether the node writes a record though no place has moved: it has
+// sessions, or anything to tell, or wants to know the broker's time, which it does
+// twice a minute.
+func (p *Places) speaks(round int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.local) > 0 || len(p.ended) > 0 || len(p.changed) > 0
+	return round%refreshEvery == 0 || len(p.local) > 0 || len(p.ended) > 0 || len(p.changed) > 0
 }
 
 // serves reports whether the node has sessions.
@@ -66,13 +68,14 @@ func (p *Places) tellOnce(w *writer, told record) {
 	for admin := range rest.changed {
 		told.Open = append(told.Open, placeOf(admin, p.sessionsOf(admin)))
 	}
-	values, err := encode(p.node, time.Now(), told)
+	began := time.Now()
+	values, err := encode(p.node, began, told)
 	var appended time.Time
 	if err == nil {
 		appended, err = w.write(values)
 	}
 	if err == nil {
-		p.wrote(appended)
+		p.wrote(appended, began)
 		return
 	}
 	p.log.Warn("places of sessions are not told", "error", err)

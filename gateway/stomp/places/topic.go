@@ -107,7 +107,7 @@ func (p *Places) greet() time.Time {
 		p.log.Warn("Kafka's time is not known yet, places are judged by this node's", "error", err)
 		return now
 	}
-	if p.wrote(appended); appended.IsZero() {
+	if p.wrote(appended, now); appended.IsZero() {
 		return now
 	}
 	return appended
@@ -129,6 +129,7 @@ func (p *Places) readFrom(ctx context.Context, next *int64, works func()) error 
 	defer func() { _ = client.Close() }()
 	began := time.Now()
 	if *next < 0 {
+		p.reread()
 		began = p.greet()
 	}
 	end, err := client.GetOffset(TopicName, 0, sarama.OffsetNewest)
