@@ -99,6 +99,11 @@ func TestTheWallClockOfThisNodeDoesNotMatter(t *testing.T) {
 	p.goesOn(t, "9", "all=7")
 }
 
+// ownEnd returns what the node has told of the first end here, one of person 7.
+func (p *Places) ownEnd() []byte {
+	return fmt.Appendf(nil, `{"node":%q,"at":1,"ended":[{"n":1,"admin":"7","cursor":"all=9","at":1}]}`, p.node)
+}
+
 // Kafka was away when a session ended: its place is as old as the record everywhere,
 // and its turn is that of the record.
 func TestAnEndHereCountsFromWhenItWasAppended(t *testing.T) {
@@ -109,7 +114,7 @@ func TestAnEndHereCountsFromWhenItWasAppended(t *testing.T) {
 		p.End("7", deadPlace{}, hub.Cursor{hub.All: 9})
 		time.Sleep(50 * time.Second)
 		p.take(says(0), began.Add(40*time.Second))
-		own := fmt.Appendf(nil, `{"node":%q,"at":1,"ended":[{"n":1,"admin":"7","cursor":"all=9","at":1}]}`, p.node)
+		own := p.ownEnd()
 		p.take(own, began.Add(50*time.Second))
 		time.Sleep(49 * time.Second)
 		p.goesOn(t, "7", "all=5")
@@ -130,6 +135,7 @@ func TestAnEndHereIsKeptWhenTheBrokersTimeIsHeard(t *testing.T) {
 			p.End("7", deadPlace{}, hub.Cursor{hub.All: 9})
 			time.Sleep(Grace - time.Second)
 			p.wrote(time.Now().Add(brokers), time.Now())
+			p.take(p.ownEnd(), time.Now().Add(brokers-Grace+time.Second))
 			p.goesOn(t, "7", "all=9")
 			time.Sleep(2 * time.Second)
 			p.goesOn(t, "7", "")
@@ -154,4 +160,58 @@ func TestWithoutTheBrokersTimeThatOfHearingCounts(t *testing.T) {
 			p.goesOn(t, "8", "")
 		})
 	}
+}
+
+// Kafka takes nothing for minutes, or this node stood still and reads late: the end is
+// as new to the others, whenever they hear of it, as it must be here.
+func TestAnEndHereStaysUntilItIsRead(t *testing.T) {
+	for name, claimed := range map[string]bool{"in the table": false, "claimed by a session that does not open": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := alone()
+				p.wrote(time.Now(), time.Now())
+				p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=5","at":1}]}`), time.Now())
+				p.Open("7", deadPlace{})
+				p.End("7", deadPlace{}, hub.Cursor{hub.All: 9})
+				time.Sleep(3 * Grace)
+				p.expire(time.Now())
+				p.goesOn(t, "7", "all=9")
+				_, giveBack := p.Resume(t.Context(), "7", nil)
+				if !claimed {
+					giveBack()
+				}
+				p.take(p.ownEnd(), time.Now())
+				if claimed {
+					giveBack()
+				}
+				time.Sleep(Grace - time.Second)
+				p.expire(time.Now())
+				p.goesOn(t, "7", "all=9")
+				time.Sleep(2 * time.Second)
+				p.goesOn(t, "7", "")
+				if p.table.size != 0 {
+					t.Errorf("%d places are kept", p.table.size)
+				}
+			})
+		})
+	}
+}
+
+// What was read already is read again, as when the topic's end is not where it was: a
+// node was heard of when it spoke last, and what it tells counts once.
+func TestReadingAgainForgetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := alone()
+		p.wrote(time.Now(), time.Now())
+		began := time.Now()
+		p.take(says(0), began)
+		time.Sleep(2 * Grace)
+		p.take([]byte(`{"node":"b","at":1,"open":[{"admin":"8","sessions":1,"cursor":"all=6"}]}`), time.Now())
+		p.expire(time.Now())
+		p.reread()
+		p.take(says(0), began)
+		p.expire(time.Now())
+		p.goesOn(t, "7", "")
+		p.goesOn(t, "8", "all=6")
+	})
 }

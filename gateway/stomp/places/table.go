@@ -32,6 +32,9 @@ type table struct {
 	ended map[string][]endedPlace // by admin, in the order of their ends
 	nodes map[string]*node
 	size  int // places in all
+	// Up to which of this node's own ends were read back, and when the last was appended.
+	toldTo uint64
+	toldAt int64
 }
 
 // node is what is known of another node's open sessions.
@@ -56,6 +59,9 @@ func newTable() *table {
 
 // end takes in that a session has ended.
 func (t *table) end(place endedPlace) {
+	if place.own && place.N <= t.toldTo { // it was read back while it was claimed
+		place.own, place.At = false, max(place.At, t.toldAt)
+	}
 	places := t.ended[place.Admin]
 	switch {
 	case len(places) >= mostEnded:
@@ -79,6 +85,9 @@ func (t *table) sort(admin string) {
 // age counts everywhere.
 func (t *table) toldOf(r record) {
 	for _, told := range r.Ended {
+		if told.N > t.toldTo {
+			t.toldTo, t.toldAt = told.N, r.At
+		}
 		places := t.ended[told.Admin]
 		if i := slices.IndexFunc(places, func(p endedPlace) bool { return p.own && p.N == told.N }); i >= 0 {
 			places[i].At, places[i].own = r.At, false
@@ -89,6 +98,7 @@ func (t *table) toldOf(r record) {
 
 // shift moves all times, of which the clock has turned out to be wrong.
 func (t *table) shift(by int64) {
+	t.toldAt += by
 	for _, places := range t.ended {
 		for i := range places {
 			places[i].At += by
@@ -146,7 +156,7 @@ func (t *table) read(r record, self string) (given []string, taken []endedPlace)
 		}
 		n.used = place.N
 	}
-	n.heard = r.At
+	n.heard = max(n.heard, r.At) // what is read may be older, when it is read again
 	for _, place := range r.Open {
 		t.open(n, place, r.At)
 	}
@@ -160,6 +170,7 @@ func (t *table) read(r record, self string) (given []string, taken []endedPlace)
 func (t *table) open(n *node, place openPlace, at int64) {
 	old := n.open[place.Admin]
 	switch {
+	case old != nil && at < old.told-jump.Milliseconds(): // it is read again
 	case place.Sessions <= 0 && old != nil:
 		delete(n.open, place.Admin)
 		t.size--
@@ -275,16 +286,15 @@ func (t *table) setEnded(admin string, places []endedPlace) {
 	t.ended[admin] = places
 }
 
-// expireEnded lets the ended places of a person go that are too old.
+// expireEnded lets the ended places of a person go that are too old. One that this
+// node has told of is as young as the others know it, which is not known before that
+// is read back.
 func (t *table) expireEnded(admin string, now int64) {
-	places := t.ended[admin]
-	young := slices.IndexFunc(places, func(p endedPlace) bool { return now-p.At <= Grace.Milliseconds() })
-	switch {
-	case young == 0 || len(places) == 0:
-	case young < 0:
-		t.setEnded(admin, nil)
-	default:
-		t.setEnded(admin, slices.Clone(places[young:]))
+	old := func(p endedPlace) bool {
+		return now-p.At > Grace.Milliseconds() && (!p.own || p.N <= t.toldTo)
+	}
+	if places := t.ended[admin]; slices.ContainsFunc(places, old) {
+		t.setEnded(admin, slices.DeleteFunc(slices.Clone(places), old))
 	}
 }
 
