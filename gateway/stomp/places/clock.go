@@ -122,6 +122,13 @@ func (p *Places) shift(by int64) {
 	}
 }
 
+// present returns the time, Unix milliseconds.
+func (p *Places) present() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.clock.now(time.Now())
+}
+
 // reread notes that what is read next may have been appended before what was read last.
 func (p *Places) reread() {
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package places
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -13,8 +14,13 @@ import (
 // TopicName is the topic through which nodes tell each other places.
 const TopicName = "bongsu.places.v1"
 
-// readBack is how far back a node that starts reads.
-const readBack = 2 * time.Minute
+const (
+	// readBack is how far back a node that starts reads.
+	readBack = 2 * time.Minute
+	// greeting is how long it waits for the broker's time before: sessions wait for it
+	// to have read, until their patience ends.
+	greeting = time.Second
+)
 
 // Ensure creates the topic if it does not exist. While Kafka is away the error
 // wraps hub.ErrUnavailable.
@@ -78,8 +84,10 @@ func (w *writer) close() {
 func (p *Places) read(ctx context.Context) {
 	var pause kafka.Backoff
 	next := int64(-1)
+	greeter := p.newGreeter()
+	defer greeter.work.Wait()
 	for ctx.Err() == nil {
-		err := p.readFrom(ctx, &next, pause.Reset)
+		err := p.readFrom(ctx, &next, greeter.greet, pause.Reset)
 		if ctx.Err() != nil {
 			return
 		}
@@ -91,33 +99,66 @@ func (p *Places) read(ctx context.Context) {
 	}
 }
 
-// greet writes a record that says nothing, and returns when Kafka appended it: what
-// the broker's time is has to be known before what was written earlier is judged.
-// Where that fails it returns the time here.
-func (p *Places) greet() time.Time {
+// greeter writes records that say nothing, one at a time: what the broker's time is has
+// to be known before what was written earlier is judged.
+type greeter struct {
+	places *Places
+	done   chan struct{} // closed when the record that was written last was, or could not be
+	work   sync.WaitGroup
+}
+
+// greet has a record written, and waits for that, but not for long: what can be read
+// must not wait for a broker that takes nothing. The record corrects the time when it
+// is there.
+func (g *greeter) greet(ctx context.Context) {
+	select {
+	case <-g.done:
+		done := make(chan struct{})
+		g.done = done
+		g.work.Go(func() {
+			defer close(done)
+			g.places.greet()
+		})
+	default: // the last is still under way
+	}
+	timer := time.NewTimer(greeting)
+	defer timer.Stop()
+	select {
+	case <-g.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (p *Places) newGreeter() *greeter {
+	g := &greeter{places: p, done: make(chan struct{})}
+	close(g.done)
+	return g
+}
+
+// greet writes a record that says nothing.
+func (p *Places) greet() {
 	w := writer{config: p.config}
 	defer w.close()
-	now := time.Now()
-	values, err := encode(p.node, now, record{})
+	began := time.Now()
+	values, err := encode(p.node, began, record{})
 	var appended time.Time
 	if err == nil {
 		appended, err = w.write(values)
 	}
 	if err != nil {
-		p.log.Warn("Kafka's time is not known yet, places are judged by this node's", "error", err)
-		return now
+		p.log.Warn("Kafka's time is not known yet, places are judged by what is read", "error", err)
+		return
 	}
-	if p.wrote(appended, now); appended.IsZero() {
-		return now
-	}
-	return appended
+	p.wrote(appended, began)
 }
 
 var errEnded = errors.New("the consumer has ended")
 
 // readFrom reads from the offset next on, or with -1 from some time ago, until ctx
-// ends or Kafka fails, and keeps next. works is called when something was read.
-func (p *Places) readFrom(ctx context.Context, next *int64, works func()) error {
+// ends or Kafka fails, and keeps next. greet is called before it is known how long ago
+// that is, works when something was read.
+func (p *Places) readFrom(ctx context.Context, next *int64, greet func(context.Context), works func()) error {
 	settings, err := p.config.Consumer()
 	if err != nil {
 		return err
@@ -127,17 +168,16 @@ func (p *Places) readFrom(ctx context.Context, next *int64, works func()) error 
 		return kafka.Classify(err)
 	}
 	defer func() { _ = client.Close() }()
-	began := time.Now()
 	if *next < 0 {
 		p.reread()
-		began = p.greet()
+		greet(ctx)
 	}
 	end, err := client.GetOffset(TopicName, 0, sarama.OffsetNewest)
 	if err != nil {
 		return kafka.Classify(err)
 	}
 	if *next < 0 {
-		if *next, err = client.GetOffset(TopicName, 0, began.Add(-readBack).UnixMilli()); err != nil {
+		if *next, err = client.GetOffset(TopicName, 0, p.present()-readBack.Milliseconds()); err != nil {
 			return kafka.Classify(err)
 		}
 		if *next < 0 { // nothing is that young
