@@ -38,13 +38,20 @@ func (s *Store) Range(ctx context.Context, stream hub.Stream, after, to uint64, 
 		if after >= to || limit <= 0 {
 			return nil
 		}
-		// Seqs have no gaps, so that this many are enough; if they had, the next
+		// Seqs have no gaps, so that this many are enough; if they had, the rest
 		// would come with the second query.
 		near := after + min(uint64(limit), to-after)
-		if entries, err = s.span(ctx, stream, after, near, limit); err != nil || len(entries) > 0 || near == to {
+		entries, err = s.span(ctx, stream, after, near, limit)
+		large := hub.Fitting(entries, limit, hub.MaxRangeBytes/2) < len(entries)
+		if err != nil || len(entries) == limit || large || near == to {
 			return err
 		}
-		entries, err = s.span(ctx, stream, near, to, limit)
+		if len(entries) > 0 {
+			near = entries[len(entries)-1].Seq
+		}
+		rest, err := s.span(ctx, stream, near, to, limit-len(entries))
+		entries = append(entries, rest...)
+		entries = entries[:hub.Fitting(entries, limit, hub.MaxRangeBytes)]
 		return err
 	})
 	if err != nil {
