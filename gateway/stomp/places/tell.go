@@ -68,14 +68,8 @@ func (p *Places) tellOnce(w *writer, told record) {
 	for admin := range rest.changed {
 		told.Open = append(told.Open, placeOf(admin, p.sessionsOf(admin)))
 	}
-	began := time.Now()
-	values, err := encode(p.node, began, told)
-	var appended time.Time
+	err := p.write(w, told)
 	if err == nil {
-		appended, err = w.write(values)
-	}
-	if err == nil {
-		p.wrote(appended, began)
 		return
 	}
 	p.log.Warn("places of sessions are not told", "error", err)
@@ -90,6 +84,21 @@ func (p *Places) tellOnce(w *writer, told record) {
 	for _, place := range told.Open {
 		p.change(place.Admin)
 	}
+}
+
+// write appends a record, by which the broker tells its time.
+func (p *Places) write(w *writer, r record) error {
+	began := time.Now()
+	values, err := encode(p.node, began, r)
+	if err != nil {
+		return err
+	}
+	appended, err := w.write(values)
+	if err != nil {
+		return err
+	}
+	p.wrote(appended, began)
+	return nil
 }
 
 // placeOf returns what the others are told of how far a person's sessions have come.
