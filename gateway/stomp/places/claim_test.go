@@ -132,43 +132,35 @@ func TestAPlaceIsGivenBackAsLowAsWhatIsUsedMeanwhile(t *testing.T) {
 	}
 }
 
-// Both come back at the same node, and the one that was ahead opens first.
+// Both come back at the same node, and the one whose claim is the second opens.
 func TestAPlaceIsGivenBackAsLowAsWhatIsUsedHereMeanwhile(t *testing.T) {
-	p := alone()
-	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=5","at":1},{"n":2,"admin":"7","cursor":"all=9","at":1}]}`), time.Now())
-	_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
-	next := &heardPlace{}
-	p.Resume(t.Context(), "7", next)
-	p.settles(next)
-	giveBack()
-	p.goesOn(t, "7", "all=5")
-}
-
-// A place that ended later is used up meanwhile, of which the claim did not know.
-func TestAPlaceIsGivenBackAsLowAsALaterEndThatIsUsed(t *testing.T) {
-	p := alone()
-	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=9","at":1}]}`), time.Now())
-	_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
-	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":2,"admin":"7","cursor":"all=3","at":1}]}`), time.Now())
-	next := &heardPlace{}
-	p.Resume(t.Context(), "7", next)
-	p.settles(next)
-	giveBack()
-	p.goesOn(t, "7", "all=3")
-}
-
-// The session that opens goes on from an open one of this node, and is the page's of
-// the place that had ended.
-func TestAPlaceIsGivenBackAsLowAsWhatItsSessionWouldHaveGoneOnFrom(t *testing.T) {
-	p := alone()
-	p.Open("7", deadPlace{}) // at all=4
-	p.take([]byte(`{"node":"b","at":1,"ended":[{"n":1,"admin":"7","cursor":"all=9","at":1}]}`), time.Now())
-	_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
-	next := &heardPlace{}
-	p.Resume(t.Context(), "7", next)
-	p.settles(next)
-	giveBack()
-	p.goesOn(t, "7", "all=4")
+	const five, nine = `{"n":1,"admin":"7","cursor":"all=5","at":1}`, `{"n":2,"admin":"7","cursor":"all=9","at":1}`
+	for name, test := range map[string]struct {
+		dead          bool // a session of this node is at all=4, and looks dead
+		ended, endsAt string
+		want          string
+	}{
+		"an earlier end":                             {ended: five + "," + nine, want: "all=5"},
+		"a later end, of which it did not know":      {ended: nine, endsAt: "all=3", want: "all=3"},
+		"an open session, where it would go on, too": {dead: true, ended: nine, want: "all=4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := alone()
+			if test.dead {
+				p.Open("7", deadPlace{})
+			}
+			p.take(fmt.Appendf(nil, `{"node":"b","at":1,"ended":[%s]}`, test.ended), time.Now())
+			_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
+			if test.endsAt != "" {
+				p.take(fmt.Appendf(nil, `{"node":"b","at":1,"ended":[{"n":3,"admin":"7","cursor":%q,"at":1}]}`, test.endsAt), time.Now())
+			}
+			next := &heardPlace{}
+			p.Resume(t.Context(), "7", next)
+			p.settles(next)
+			giveBack()
+			p.goesOn(t, "7", test.want)
+		})
+	}
 }
 
 // settles does as a session that opens.

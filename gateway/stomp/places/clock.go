@@ -33,7 +33,8 @@ func newClock() clock {
 	return clock{at: now.UnixMilli(), read: now}
 }
 
-// now returns the time, which is after that of every record that has been read.
+// now returns the time, which is after that of every record that has been read, but for
+// a moment after the broker's clock was set back by less than jump.
 func (c *clock) now(now time.Time) int64 { return c.at + now.Sub(c.read).Milliseconds() + 1 }
 
 func (c *clock) set(at int64, now time.Time) { c.at, c.read, c.known = at, now, true }

@@ -12,11 +12,7 @@ import (
 // all the same, sooner than sessions stop waiting for it.
 func TestANodeThatStartsReadsThoughItCannotWrite(t *testing.T) {
 	cluster, config := broker(t)
-	a, stop := start(t, config)
-	session := &place{cursor: hub.Cursor{hub.All: 1}}
-	a.Open("7", session)
-	a.End("7", session, hub.Cursor{hub.All: 9})
-	stop()
+	endAt(t, config, hub.Cursor{hub.All: 9})
 	hangs := make(chan struct{}, 1)
 	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"bongsu/internal/hub"
 )
 
 // jumps are by how much the broker's clock differs all at once: it is set, or another
@@ -136,6 +138,26 @@ func TestWhatIsUsedUpStaysSoAfterAJump(t *testing.T) {
 		giveBack()
 		giveBackEnded()
 		p.lives(t, Grace-10*time.Second)
+	})
+}
+
+// A session here ends while it is claimed by one that does not open after all; the
+// others have heard of its end before the jump.
+func TestAnEndThatIsClaimedLivesAsLongWhenTheBrokersClockJumps(t *testing.T) {
+	eachJump(t, func(t *testing.T, p *Places, jump time.Duration) {
+		time.Sleep(Grace) // of what eachJump says nothing is left
+		p.Open("7", deadPlace{})
+		_, giveBack := p.Resume(t.Context(), "7", &heardPlace{})
+		p.End("7", deadPlace{}, hub.Cursor{hub.All: 9})
+		p.take(p.ownEnd(), time.Now())
+		time.Sleep(10 * time.Second)
+		p.appends(jump)
+		giveBack()
+		time.Sleep(Grace - 11*time.Second)
+		p.expire(time.Now())
+		p.goesOn(t, "7", "all=9")
+		time.Sleep(2 * time.Second)
+		p.goesOn(t, "7", "")
 	})
 }
 

@@ -190,13 +190,19 @@ func TestASessionGoesOnAtItsOwnNodeAtOnce(t *testing.T) {
 	}
 }
 
-func TestANodeThatStartsKnowsWhatEndedBefore(t *testing.T) {
-	_, config := broker(t)
+// endAt has a session of person 7 end there, at a node that stops then.
+func endAt(t *testing.T, config kafka.Config, cursor hub.Cursor) {
+	t.Helper()
 	a, stop := start(t, config)
 	session := &place{cursor: hub.Cursor{hub.All: 1}}
 	a.Open("7", session)
-	a.End("7", session, hub.Cursor{hub.All: 9})
+	a.End("7", session, cursor)
 	stop()
+}
+
+func TestANodeThatStartsKnowsWhatEndedBefore(t *testing.T) {
+	_, config := broker(t)
+	endAt(t, config, hub.Cursor{hub.All: 9})
 	b, _ := start(t, config)
 	if cursor, _ := b.Resume(t.Context(), "7", nil); cursor.String() != "all=9" { // it waits for the topic
 		t.Errorf("resumes at %v", cursor)

@@ -60,7 +60,7 @@ func newTable() *table {
 // end takes in that a session has ended.
 func (t *table) end(place endedPlace) {
 	if place.own && place.N <= t.toldTo { // it was read back while it was claimed
-		place.own, place.At = false, max(place.At, t.toldAt)
+		place.own, place.At = false, t.toldAt // its own time is before that, by a clock that may have been set since
 	}
 	places := t.ended[place.Admin]
 	switch {
